@@ -47,8 +47,8 @@ int wire_receive(int sock, enum wire_type type, void *message, size_t size, int 
 	size_t n_received;
 	bool larger = size >= sizeof(failed);
 	void *buffer = larger ? message : &failed;
-	ssize_t n = fd_receive(sock, buffer, larger ? size : sizeof(failed), received,
-		FD_PASS_MAX, &n_received);
+	ssize_t n = fd_receive(
+		sock, buffer, larger ? size : sizeof(failed), received, FD_PASS_MAX, &n_received);
 
 	if (n < 0) {
 		return error_set(err, (int)-n, "receive a message");
@@ -67,13 +67,16 @@ int wire_receive(int sock, enum wire_type type, void *message, size_t size, int 
 	}
 	if (header->type != type || (size_t)n != size || n_received != n_fds) {
 		close_all(received, n_received);
-		return error_set(err, EPROTO, "receive a message: type %u, %zd bytes, %zu descriptors",
-			header->type, n, n_received);
+		return error_set(err, EPROTO,
+			"receive a message: type %u, %zd bytes, %zu descriptors", header->type, n,
+			n_received);
 	}
 	if (!larger) {
 		memcpy(message, buffer, size);
 	}
-	memcpy(fds, received, n_fds * sizeof(*fds));
+	for (size_t i = 0; i < n_fds; i++) {
+		fds[i] = received[i];
+	}
 	return 0;
 }
 

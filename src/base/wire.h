@@ -14,6 +14,12 @@
 
 #include "base/error.h"
 
+#define WIRE_DIRECTORY "/.sallyport" /* the launcher's, in a session */
+#define WIRE_LAUNCH_PATH WIRE_DIRECTORY "/launch"
+#define WIRE_ENTER_PATH WIRE_DIRECTORY "/enter"
+#define WIRE_GATE_PATH WIRE_DIRECTORY "/gate" /* the gate's socket */
+#define WIRE_CONTAINER_PATH "/c"	      /* the container view */
+
 #define WIRE_SOCKET_FD 3 /* where a helper program finds its socket to the front */
 
 enum wire_type {
@@ -21,10 +27,10 @@ enum wire_type {
 	WIRE_GATE_START,   /* front to sallyport-gate; descriptors: see struct wire_gate_start */
 	WIRE_READY,	   /* fs or gate to front: it is up */
 	WIRE_FAILED,	   /* fs or gate to front: it could not start; struct wire_failed */
-	WIRE_PLAN_REQUEST, /* launcher to gate */
+	WIRE_ENTER,	   /* launcher to gate: asks for a transition of its own process */
 	WIRE_PLAN,	   /* gate to launcher; descriptors: see struct wire_plan */
 	WIRE_REFUSED,	   /* gate to launcher: struct wire_failed says why */
-	WIRE_SESSION,	   /* front to gate: the session's mount namespace; struct wire_session */
+	WIRE_SESSION,	   /* front to gate: struct wire_session */
 };
 
 struct wire_header {
@@ -64,7 +70,8 @@ struct wire_fs_start {
 	struct wire_header header;
 	uint32_t view; /* enum wire_view */
 	uint32_t read_only;
-	uint32_t owner_uid; /* host view: root's new files in directories of this uid belong to it; */
+	uint32_t owner_uid; /* host view: root's new files in directories of this uid belong to it;
+			     */
 	uint32_t owner_gid; /* UINT32_MAX: no such rule */
 	/* Who must not get at the view by a descriptor's magic link (/proc/PID/fd): processes in
 	 * this mount namespace, and those that are not in the user namespace below. */
@@ -76,16 +83,47 @@ struct wire_fs_start {
 	struct wire_id_range gid_ranges[WIRE_ID_RANGES_MAX];
 };
 
+/* Asks the gate for a transition: what /.sallyport/enter was told to run, as its caller wrote it.
+ */
+struct wire_enter {
+	struct wire_header header;
+	char path[PATH_MAX];
+};
+
+#define WIRE_KEEP_FDS_MAX 16
+
+/*
+ * What the launcher needs for one transition besides the plan (plan.h), which is the same for all
+ * of a session. Descriptors: [0] the plan, [1] the target's root, [2..] the target's namespaces in
+ * the order of plan.h; where the plan doesn't name one of them, its place holds a spare.
+ */
+struct wire_plan {
+	struct wire_header header;
+	char subject[256];   /* the container, for messages */
+	char path[PATH_MAX]; /* as the container has it */
+	char cwd[PATH_MAX];  /* as the container has it; "": the plan's */
+	uint32_t search;     /* path has no slash: look for it in the container's PATH */
+	uint32_t skip_args; /* how many of the launcher's own arguments come before the program's */
+	uint32_t n_keep;    /* descriptors besides 0, 1 and 2 that the program gets */
+	int32_t keep[WIRE_KEEP_FDS_MAX];
+};
+
+/* The session's own mount namespace, which host tools live in. */
+struct wire_session {
+	struct wire_header header;
+	struct wire_ns_id mnt;
+};
+
 /* Sends SIZE bytes at MESSAGE, whose header is filled in. Returns 0 or a negative errno. */
-int wire_send(int sock, enum wire_type type, void *message, size_t size, const int *fds,
-	size_t n_fds);
+int wire_send(
+	int sock, enum wire_type type, void *message, size_t size, const int *fds, size_t n_fds);
 
 /*
  * Receives one message of exactly TYPE and SIZE with exactly N_FDS descriptors. A WIRE_FAILED that
  * comes instead fills ERR with the peer's own words. -EPIPE where the peer is gone.
  */
-int wire_receive(int sock, enum wire_type type, void *message, size_t size, int *fds,
-	size_t n_fds, struct error *err);
+int wire_receive(int sock, enum wire_type type, void *message, size_t size, int *fds, size_t n_fds,
+	struct error *err);
 
 /* Tells the front that the program could not start: ERR's words. */
 void wire_send_failed(int sock, enum wire_type type, const struct error *err);

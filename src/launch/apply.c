@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "launch/apply.h"
+
+#include <errno.h>
+#include <linux/capability.h>
+#include <linux/filter.h>
+#include <linux/keyctl.h>
+#include <linux/seccomp.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/personality.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define KERNEL_NSIG 64
+
+/* What rt_sigaction(2) takes on the architectures we know; SIG_DFL with no flags is all zero. */
+struct kernel_sigaction {
+	unsigned long words[4];
+};
+
+int apply_fresh_start(struct error *err)
+{
+	struct kernel_sigaction default_action = { 0 };
+	uint64_t no_signals = 0;
+
+	/* A process made with CLONE_FS could otherwise not change its mount namespace. */
+	if (unshare(CLONE_FS | CLONE_FILES | CLONE_SYSVSEM) < 0) {
+		return error_set(err, errno, "unshare the launcher from its parent");
+	}
+	/* Raw calls: glibc keeps two signals to itself, the caller may have ignored them too. */
+	for (int sig = 1; sig <= KERNEL_NSIG; sig++) {
+		syscall(SYS_rt_sigaction, sig, &default_action, NULL, sizeof(no_signals));
+	}
+	if (syscall(SYS_rt_sigprocmask, SIG_SETMASK, &no_signals, NULL, sizeof(no_signals)) < 0) {
+		return error_set(err, errno, "clear the signal mask");
+	}
+	prctl(PR_SET_PDEATHSIG, 0);
+	prctl(PR_SET_CHILD_SUBREAPER, 0);
+	if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) < 0 && errno != ENOSYS) {
+		return error_set(err, errno, "make a new session keyring");
+	}
+	return 0;
+}
+
+int apply_namespaces(const struct plan *plan, const int *ns_fds, int root_fd, struct error *err)
+{
+	static const struct {
+		const char *name;
+		int flag;
+	} kinds[PLAN_NAMESPACES] = {
+		[PLAN_NET] = { "net", CLONE_NEWNET },
+		[PLAN_IPC] = { "ipc", CLONE_NEWIPC },
+		[PLAN_UTS] = { "uts", CLONE_NEWUTS },
+		[PLAN_CGROUP] = { "cgroup", CLONE_NEWCGROUP },
+		[PLAN_TIME] = { "time", CLONE_NEWTIME },
+		[PLAN_MNT] = { "mnt", CLONE_NEWNS },
+	};
+
+	for (int i = 0; i < PLAN_USER; i++) {
+		if ((plan->namespaces & (1u << i)) != 0 && setns(ns_fds[i], kinds[i].flag) < 0) {
+			return error_set(
+				err, errno, "join the container's %s namespace", kinds[i].name);
+		}
+	}
+	if (fchdir(root_fd) < 0 || chroot(".") < 0) {
+		return error_set(err, errno, "enter the container's root directory");
+	}
+	return 0;
+}
+
+/* Sets the three sets of this thread. Numbers above CAP_LAST_CAP are cut off by the kernel. */
+static int set_capabilities(uint64_t effective, uint64_t permitted, uint64_t inheritable)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2] = {
+		{ (uint32_t)effective, (uint32_t)permitted, (uint32_t)inheritable },
+		{ (uint32_t)(effective >> 32), (uint32_t)(permitted >> 32),
+			(uint32_t)(inheritable >> 32) },
+	};
+
+	return syscall(SYS_capset, &header, data) < 0 ? -errno : 0;
+}
+
+static int get_permitted(uint64_t *permitted)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2];
+
+	if (syscall(SYS_capget, &header, data) < 0) {
+		return -errno;
+	}
+	*permitted = ((uint64_t)data[1].permitted << 32) | data[0].permitted;
+	return 0;
+}
+
+int apply_credentials(const struct plan *plan, int user_fd, struct error *err)
+{
+	const void *groups = (const char *)plan + plan->groups_offset;
+	uint64_t permitted;
+
+	if (prctl(PR_SET_KEEPCAPS, 1) < 0) {
+		return error_set(err, errno, "keep capabilities over the change of uid");
+	}
+	if (syscall(SYS_setgroups, (size_t)plan->n_groups, groups) < 0) {
+		return error_set(err, errno, "set %u supplementary groups", plan->n_groups);
+	}
+	if (syscall(SYS_setresgid, plan->rgid, plan->egid, plan->sgid) < 0) {
+		return error_set(err, errno, "set the group id %u", plan->egid);
+	}
+	if (syscall(SYS_setresuid, plan->ruid, plan->euid, plan->suid) < 0) {
+		return error_set(err, errno, "set the user id %u", plan->euid);
+	}
+	/* A uid other than 0 has emptied the effective set, the permitted one is kept. */
+	int r = get_permitted(&permitted);
+	if (r == 0) {
+		r = set_capabilities(permitted, permitted, 0);
+	}
+	if (r < 0) {
+		return error_set(err, -r, "raise capabilities after the change of uid");
+	}
+	if ((plan->namespaces & (1u << PLAN_USER)) != 0 && setns(user_fd, CLONE_NEWUSER) < 0) {
+		return error_set(err, errno, "join the container's user namespace");
+	}
+	return 0;
+}
+
+int apply_attributes(const struct plan *plan, struct error *err)
+{
+	umask((mode_t)plan->umask);
+	if (personality(plan->personality) < 0) {
+		return error_set(err, errno, "set the personality %#x", plan->personality);
+	}
+	if (prctl(PR_SET_THP_DISABLE, (unsigned long)plan->thp_disable, 0, 0, 0) < 0 &&
+		plan->thp_disable != 0) {
+		return error_set(err, errno, "disable transparent huge pages");
+	}
+	if (plan->timer_slack_ns != 0 && prctl(PR_SET_TIMERSLACK, plan->timer_slack_ns) < 0) {
+		return error_set(err, errno, "set the timer slack");
+	}
+	return 0;
+}
+
+static int load_filters(const struct plan *plan, struct error *err)
+{
+	const struct plan_filter *filters =
+		(const void *)((const char *)plan + plan->filters_offset);
+
+	for (uint32_t i = 0; i < plan->n_filters; i++) {
+		struct sock_fprog program = {
+			.len = (unsigned short)filters[i].count,
+			.filter = (struct sock_filter *)((uintptr_t)plan + filters[i].offset),
+		};
+
+		if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, filters[i].flags, &program) < 0) {
+			return error_set(
+				err, errno, "load seccomp filter %u of %u", i + 1, plan->n_filters);
+		}
+	}
+	return 0;
+}
+
+/* Inheritable and ambient before bounding: the kernel measures the first by the last. */
+static int apply_capability_sets(const struct plan *plan, uint64_t permitted, struct error *err)
+{
+	int r = set_capabilities(permitted, permitted, plan->cap_inheritable);
+
+	if (r < 0) {
+		return error_set(err, -r, "set the inheritable capabilities");
+	}
+	for (int cap = 0; cap < 64; cap++) {
+		if ((plan->cap_ambient >> cap & 1) != 0 &&
+			prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, cap, 0, 0) < 0) {
+			return error_set(err, errno, "raise ambient capability %d", cap);
+		}
+	}
+	for (int cap = 0; cap < 64; cap++) {
+		int has = prctl(PR_CAPBSET_READ, cap);
+
+		if (has < 0) {
+			break; /* past the kernel's last one */
+		}
+		if (has > 0 && (plan->cap_bounding >> cap & 1) == 0 &&
+			prctl(PR_CAPBSET_DROP, cap) < 0) {
+			return error_set(
+				err, errno, "drop capability %d from the bounding set", cap);
+		}
+		if (has == 0 && (plan->cap_bounding >> cap & 1) != 0) {
+			return error_set_hint(err, EPERM, "start sallyport with it",
+				"the container has capability %d and sallyport's caller has not",
+				cap);
+		}
+	}
+	return 0;
+}
+
+int apply_privileges(const struct plan *plan, struct error *err)
+{
+	uint64_t permitted;
+	int r = get_permitted(&permitted);
+
+	if (r < 0) {
+		return error_set(err, -r, "read the capabilities");
+	}
+	r = apply_capability_sets(plan, permitted, err);
+	if (r < 0) {
+		return r;
+	}
+	if (plan->no_new_privs == 0) {
+		r = load_filters(plan, err);
+		if (r < 0) {
+			return r;
+		}
+	}
+	r = set_capabilities(plan->cap_effective & permitted, plan->cap_permitted & permitted,
+		plan->cap_inheritable);
+	if (r < 0) {
+		return error_set(err, -r, "set the capabilities");
+	}
+	if (plan->no_new_privs != 0) {
+		if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) {
+			return error_set(err, errno, "set no_new_privs");
+		}
+		return load_filters(plan, err);
+	}
+	return 0;
+}
