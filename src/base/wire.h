@@ -112,6 +112,7 @@ struct wire_plan {
 struct wire_session {
 	struct wire_header header;
 	struct wire_ns_id mnt;
+	int32_t pid; /* of the first tool, which lives there */
 };
 
 /* Sends SIZE bytes at MESSAGE, whose header is filled in. Returns 0 or a negative errno. */

@@ -190,6 +190,7 @@ int arch_redirect_exec(pid_t tid, const struct exec_call *call, const char *path
 	uint64_t argv = call->argv;
 	uint64_t envp = call->envp;
 	r = push_path(tid, path, &sp);
+	uint64_t path_address = sp;
 	if (r == 0 && call->foreign) {
 		/* The path now lies above 4 GiB, where the 32-bit call can't point: use the other.
 		 */
@@ -201,7 +202,6 @@ int arch_redirect_exec(pid_t tid, const struct exec_call *call, const char *path
 	if (r < 0) {
 		return error_set(err, -r, "write to the stack of thread %d", tid);
 	}
-	uint64_t path_address = (regs.rsp - RED_ZONE - strlen(path) - 1) & ~15UL;
 	regs.rip -= INSTRUCTION_SIZE;
 	if (call->foreign) {
 		regs.rip = find_syscall_instruction(tid);

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The end of a session: whoever still lives in its namespace.
+ */
+#ifndef BASE_REAP_H
+#define BASE_REAP_H
+
+#include "base/procfs.h"
+
+/*
+ * Sends SIG to every process whose namespace KIND ("mnt") is NS, again and again until none is
+ * left, at most 2 seconds. Each is signalled by a pidfd that was checked after it was opened.
+ * Returns how many were still there at the end.
+ */
+int reap_namespace(const char *kind, const struct ns_id *ns, int sig);
+
+#endif

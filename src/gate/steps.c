@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A transition, step by step. The thread is seized while it is blocked inside execve, denied,
+ * caught before it returns to user space, and sent into the same system call again with the
+ * launcher's path. From the launcher's exec to the container's it is held by exec events alone.
+ */
+#include "gate/state.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <linux/ptrace.h>
+
+#include "base/cleanup.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/procfs.h"
+#include "gate/arch.h"
+#include "gate/resolve.h"
+#include "gate/transition.h"
+
+static uint64_t now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+static int thread_group(pid_t tid, pid_t *tgid, struct error *err)
+{
+	_cleanup_close_ int proc_fd = procfs_open(tid, err);
+	_cleanup_free_ char *status = NULL;
+	uint64_t value;
+	int r = proc_fd < 0 ? proc_fd : procfs_status(proc_fd, &status, err);
+
+	if (r < 0) {
+		return r;
+	}
+	r = procfs_field_u64(status, "Tgid", 10, &value);
+	if (r < 0) {
+		return error_set(err, -r, "the process of thread %d", tid);
+	}
+	*tgid = (pid_t)value;
+	return 0;
+}
+
+static void transition_free(struct transition *t)
+{
+	if (t != NULL) {
+		free(t->file);
+		free(t);
+	}
+}
+
+static void forget(struct gate *gate, struct transition *gone)
+{
+	for (struct transition **t = &gate->transitions; *t != NULL; t = &(*t)->next) {
+		if (*t == gone) {
+			*t = gone->next;
+			transition_free(gone);
+			return;
+		}
+	}
+}
+
+struct transition *steps_find(struct gate *gate, pid_t tgid)
+{
+	for (struct transition *t = gate->transitions; t != NULL; t = t->next) {
+		if (t->tgid == tgid && t->state == TRANSITION_LAUNCHING) {
+			return t;
+		}
+	}
+	return NULL;
+}
+
+/* A thread by its own id; after its exec from a thread it has its process's: ptrace(2), execve. */
+static struct transition *find_stopped(struct gate *gate, pid_t tid, int status)
+{
+	unsigned long former = 0;
+
+	for (struct transition *t = gate->transitions; t != NULL; t = t->next) {
+		if (t->tid == tid) {
+			return t;
+		}
+	}
+	if (transition_classify(status) == TRANSITION_EXEC &&
+		ptrace(PTRACE_GETEVENTMSG, tid, NULL, &former) == 0) {
+		for (struct transition *t = gate->transitions; t != NULL; t = t->next) {
+			if (t->tid == (pid_t)former) {
+				return t;
+			}
+		}
+	}
+	return NULL;
+}
+
+int steps_begin(struct gate *gate, pid_t tid, const struct stat *file_stat, const char *file,
+	struct error *err)
+{
+	struct transition *t = calloc(1, sizeof(*t));
+
+	if (t == NULL || (t->file = strdup(file)) == NULL) {
+		transition_free(t);
+		return error_set(err, ENOMEM, "begin a transition");
+	}
+	t->tid = tid;
+	t->state = TRANSITION_SEIZED;
+	t->began_ns = now_ns();
+	t->file_stat = *file_stat;
+	int r = thread_group(tid, &t->tgid, err);
+	if (r == 0) {
+		r = transition_seize(tid, err);
+	}
+	if (r < 0) {
+		transition_free(t);
+		return r;
+	}
+	t->next = gate->transitions;
+	gate->transitions = t;
+	if (ptrace(PTRACE_INTERRUPT, tid, NULL, NULL) < 0) {
+		/* Gone already; its end is reported like any other. */
+		return errno == ESRCH ? 0 : error_set(err, errno, "interrupt thread %d", tid);
+	}
+	return 0;
+}
+
+/* The thread has stopped behind its denied execve: sends it into the launcher. */
+static void redirect(struct gate *gate, struct transition *t, int status)
+{
+	struct exec_call call;
+	struct error err = { 0 };
+	int r = arch_read_exec(t->tid, &call, &err);
+
+	if (r == 0) {
+		r = resolve_exec(t->tid, &call, &t->file_stat, t->file, &t->plan, &err);
+	} else if (r == -ENOENT) {
+		error_set(&err, 0, "thread %d has left its execve", t->tid);
+	}
+	if (r == 0) {
+		r = arch_redirect_exec(t->tid, &call, WIRE_LAUNCH_PATH, &err);
+	}
+	if (r < 0) {
+		log_error("cannot run %s: %s", t->file, err.message);
+		transition_release(t->tid, status);
+		forget(gate, t);
+		return;
+	}
+	t->state = TRANSITION_REDIRECTED;
+	transition_resume(t->tid, status, PTRACE_SYSCALL);
+}
+
+/* The execve of the launcher itself has failed (no memory, say): the tool sees that error. */
+static bool redirect_failed(struct transition *t)
+{
+	struct ptrace_syscall_info info;
+
+	if (ptrace(PTRACE_GET_SYSCALL_INFO, t->tid, sizeof(info), &info) < 0) {
+		return false;
+	}
+	if (info.op == PTRACE_SYSCALL_INFO_ENTRY) {
+		t->last_nr = info.entry.nr;
+	}
+	return info.op == PTRACE_SYSCALL_INFO_EXIT && info.exit.is_error &&
+	       arch_is_redirected_exec(t->last_nr);
+}
+
+/* The thread is the launcher now, alone in its process: our half of the profile. */
+static void launched(struct gate *gate, struct transition *t, pid_t tgid, int status)
+{
+	char missed[256] = "";
+
+	t->tid = tgid;
+	t->tgid = tgid;
+	t->state = TRANSITION_LAUNCHING;
+	int r = transition_apply(tgid, gate->cgroup_fds, gate->start.n_cgroups, &gate->start.limits,
+		missed, sizeof(missed), &t->refusal);
+	if (r == 0 && missed[0] != '\0') {
+		log_info("%s: not given: %s", t->file, missed);
+	}
+	transition_resume(tgid, status, PTRACE_CONT);
+}
+
+void steps_stopped(struct gate *gate, pid_t tid, int status)
+{
+	struct transition *t = find_stopped(gate, tid, status);
+
+	if (t == NULL) {
+		/* The last stop of a thread that we let go meanwhile. */
+		if (WIFSTOPPED(status)) {
+			transition_release(tid, status);
+		}
+		return;
+	}
+	switch (transition_classify(status)) {
+	case TRANSITION_GONE:
+		forget(gate, t);
+		break;
+	case TRANSITION_EXEC:
+		if (t->state == TRANSITION_REDIRECTED) {
+			launched(gate, t, tid, status);
+			break;
+		}
+		log_info("%s: process %d has become the container's after %.2f ms", t->file, tid,
+			(double)(now_ns() - t->began_ns) / 1e6);
+		transition_release(tid, status);
+		forget(gate, t);
+		break;
+	case TRANSITION_SYSCALL:
+		if (t->state == TRANSITION_REDIRECTED && redirect_failed(t)) {
+			transition_release(tid, status);
+			forget(gate, t);
+			break;
+		}
+		transition_resume(tid, status, PTRACE_SYSCALL);
+		break;
+	case TRANSITION_OTHER:
+		if (t->state == TRANSITION_SEIZED) {
+			redirect(gate, t, status);
+			break;
+		}
+		transition_resume(tid, status,
+			t->state == TRANSITION_REDIRECTED ? PTRACE_SYSCALL : PTRACE_CONT);
+		break;
+	}
+}

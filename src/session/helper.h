@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The programs that the front starts beside itself.
+ */
+#ifndef SESSION_HELPER_H
+#define SESSION_HELPER_H
+
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "base/error.h"
+
+struct helper {
+	const char *name;
+	pid_t pid; /* 0: not started */
+	int pidfd;
+	int sock; /* SOCK_SEQPACKET, to its WIRE_SOCKET_FD */
+};
+
+/*
+ * Where the program NAME is: beside our own executable (the build tree), else in the installation's
+ * libexec directory. OUT has PATH_MAX bytes.
+ */
+int helper_path(const char *name, char *out, struct error *err);
+
+/* Starts NAME in a session of its own, standard input and output on /dev/null. */
+int helper_start(struct helper *helper, const char *name, struct error *err);
+
+/* Waits for its WIRE_READY. */
+int helper_ready(struct helper *helper, struct error *err);
+
+/*
+ * Closes its socket, which tells it to end, waits for that at most 1 second, then kills it. NULL
+ * and one that was not started are accepted.
+ */
+void helper_stop(struct helper *helper);
+
+#endif
