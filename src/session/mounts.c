@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "session/mounts.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+
+int mounts_new(const char *type, const struct mount_option *options, unsigned int attributes,
+	struct error *err)
+{
+	_cleanup_close_ int fs = fsopen(type, FSOPEN_CLOEXEC);
+
+	if (fs < 0) {
+		return error_set_hint(err, errno, "needs CAP_SYS_ADMIN and Linux 5.2",
+			"make a file system of type %s", type);
+	}
+	for (const struct mount_option *o = options; o->key != NULL; o++) {
+		unsigned int command = o->value != NULL ? FSCONFIG_SET_STRING : FSCONFIG_SET_FLAG;
+
+		if (fsconfig(fs, command, o->key, o->value, 0) < 0) {
+			return error_set(
+				err, errno, "set the option %s of a %s file system", o->key, type);
+		}
+	}
+	if (fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0) {
+		return error_set(err, errno, "create a %s file system", type);
+	}
+	int fd = fsmount(fs, FSMOUNT_CLOEXEC, attributes);
+	return fd < 0 ? error_set(err, errno, "mount a %s file system", type) : fd;
+}
+
+int mounts_clone(
+	int dir_fd, const char *path, bool recursive, uint64_t attributes, struct error *err)
+{
+	struct mount_attr attr = { .attr_set = attributes, .propagation = MS_PRIVATE };
+	unsigned int flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH;
+	unsigned int set_flags = AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0);
+	_cleanup_close_ int fd = open_tree(dir_fd, path, flags | (recursive ? AT_RECURSIVE : 0));
+
+	if (fd < 0) {
+		return error_set_hint(err, errno, "needs CAP_SYS_ADMIN and Linux 5.2",
+			"clone the mount at %s", path[0] != '\0' ? path : "the container's root");
+	}
+	/* A copy of a shared mount is its peer: what is mounted on one would show on the other. */
+	if (mount_setattr(fd, "", set_flags, &attr, sizeof(attr)) < 0) {
+		return error_set_hint(err, errno, "needs Linux 5.12",
+			"make the clone of %s private",
+			path[0] != '\0' ? path : "the container's root");
+	}
+	return steal_fd(&fd);
+}
+
+int mounts_attach(int mount_fd, const char *path, struct error *err)
+{
+	if (move_mount(mount_fd, "", AT_FDCWD, path, MOVE_MOUNT_F_EMPTY_PATH) < 0) {
+		return error_set(err, errno, "mount on %s of the session", path);
+	}
+	return 0;
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Detached mounts by the new mount API (fsopen(2), open_tree(2), move_mount(2), mount_setattr(2)):
+ * each is a descriptor, and gone with it until it is moved to its place.
+ */
+#ifndef SESSION_MOUNTS_H
+#define SESSION_MOUNTS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+struct mount_option {
+	const char *key;
+	const char *value; /* NULL: a flag */
+};
+
+/*
+ * A new file system TYPE with OPTIONS (ended by a NULL key), mounted nowhere, with the MOUNT_ATTR_*
+ * ATTRIBUTES. Returns its descriptor (O_PATH), which the caller closes, or a negative errno.
+ */
+int mounts_new(const char *type, const struct mount_option *options, unsigned int attributes,
+	struct error *err);
+
+/*
+ * A private copy of the mount at PATH below DIR_FD ("" for DIR_FD itself), with all below it where
+ * RECURSIVE, and ATTRIBUTES added. Must run in the mount namespace that it is in. Returns its
+ * descriptor or a negative errno.
+ */
+int mounts_clone(
+	int dir_fd, const char *path, bool recursive, uint64_t attributes, struct error *err);
+
+/* Moves the mount MOUNT_FD to PATH, in our own mount namespace. */
+int mounts_attach(int mount_fd, const char *path, struct error *err);
+
+#endif
