@@ -23,12 +23,18 @@ struct session_options {
 	char **shares;	  /* --share: host directories, NULL-terminated */
 	int keep[WIRE_KEEP_FDS_MAX];
 	size_t n_keep;
+	int init_pidfd; /* of the container's init: a session ends with it; -1: not watched */
 };
 
 /*
- * What this process, this kernel and this target must fulfil before anything is started. Filter
- * listeners, strict mode, a frozen cgroup, a tracer's want of rights: an error that names it. With
- * DEGRADED those that only cost fidelity are named in WARNING (SIZE bytes) instead.
+ * What this process and this host must fulfil before anything is captured: capabilities, no seccomp
+ * filter on ourselves, ptrace not forbidden. Returns 0 or a negative errno that names it.
+ */
+int session_check_host(struct error *err);
+
+/*
+ * What the target must fulfil: no filter with a listener, no strict mode, no frozen cgroup. With
+ * DEGRADED those that only cost fidelity are named in WARNING (SIZE bytes, "" for none) instead.
  */
 int session_check(const struct profile *profile, bool degraded, char *warning, size_t size,
 	struct error *err);

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The front's child in the container's pid namespace, and waiting for it.
+ */
+#ifndef SESSION_CHILD_H
+#define SESSION_CHILD_H
+
+#include <signal.h>
+#include <sys/types.h>
+
+#include "base/error.h"
+#include "policy/profile.h"
+
+/*
+ * fork(2) into the target's pid namespace. Returns the child's pid in ours, 0 in the child, or a
+ * negative errno. The child leads a session of its own: it has no way to the operator's terminal.
+ */
+pid_t child_fork(const struct namespaces *ns, struct error *err);
+
+/* The exit status for the wait status STATUS, as shells have it: the code, or 128 + the signal. */
+int child_exit_status(int status);
+
+/*
+ * Blocks the signals that relay_run() takes from a descriptor; before child_fork(), so that none is
+ * lost. *OLD is for the child to put back.
+ */
+void child_block_signals(sigset_t *old);
+
+#endif
