@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "cli/options.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "cli/cli.h"
+
+enum {
+	OPTION_LIKE = 256,
+	OPTION_SHARE,
+	OPTION_HOST_VIEW,
+	OPTION_CONTAINER_VIEW,
+	OPTION_KEEP_FD,
+	OPTION_DEGRADED
+};
+
+static const struct option long_options[] = {
+	{ "type", required_argument, NULL, 't' },
+	{ "user", required_argument, NULL, 'u' },
+	{ "workdir", required_argument, NULL, 'w' },
+	{ "env", required_argument, NULL, 'e' },
+	{ "like", required_argument, NULL, OPTION_LIKE },
+	{ "keep-fd", required_argument, NULL, OPTION_KEEP_FD },
+	{ "degraded", no_argument, NULL, OPTION_DEGRADED },
+	{ "quiet", no_argument, NULL, 'q' },
+	{ "verbose", no_argument, NULL, 'v' },
+	{ "help", no_argument, NULL, 'h' },
+	/* of attach alone, below here */
+	{ "share", required_argument, NULL, OPTION_SHARE },
+	{ "host-view", required_argument, NULL, OPTION_HOST_VIEW },
+	{ "container-view", required_argument, NULL, OPTION_CONTAINER_VIEW },
+	{ NULL, 0, NULL, 0 },
+};
+
+static const char usage_common[] =
+	"  -t, --type ENGINE           only containers of this engine\n"
+	"  -u, --user USER[:GROUP]     run programs of the container as this user of the "
+	"container's\n"
+	"  -w, --workdir DIR           in this directory of the container\n"
+	"  -e, --env VAR[=VALUE]       with this variable set (without =: to our own value)\n"
+	"      --like PID              with the profile of this process of the container, not its "
+	"init's\n"
+	"      --keep-fd N             pass descriptor N on (besides 0, 1 and 2)\n"
+	"      --degraded              go on where a part of the profile can't be copied\n"
+	"  -q, --quiet                 errors only\n"
+	"  -v, --verbose               say what is done\n"
+	"  -h, --help                  this text\n";
+
+static const char usage_attach[] =
+	"Usage: sallyport attach [OPTION...] CONTAINER [-- TOOL [ARG...]]\n"
+	"\n"
+	"Opens your shell, or TOOL, of the host inside the namespaces of CONTAINER (a name, an id "
+	"or a\n"
+	"pid). The host's files are at /, the container's at /c; what is executed from /c becomes "
+	"a\n"
+	"process of the container, under its whole security profile.\n"
+	"\n"
+	"      --share DIR             bind DIR of the host itself (for its sockets)\n"
+	"      --host-view ro|rw       the host's files read-only, or as they are (default)\n"
+	"      --container-view fuse|native\n"
+	"                              /c with its symlinks contained (default), or a plain bind "
+	"mount\n";
+
+static const char usage_exec[] =
+	"Usage: sallyport exec [OPTION...] CONTAINER [-- CMD [ARG...]]\n"
+	"\n"
+	"Runs CMD of the container (default: /bin/sh) under its whole security profile.\n"
+	"\n";
+
+static int wrong(const char *message, const char *value)
+{
+	log_error("%s%s (see sallyport --help)", message, value);
+	return EXIT_OURS;
+}
+
+static int add(char **list, size_t *n, char *value, const char *option)
+{
+	if (*n == OPTIONS_LIST_MAX) {
+		return wrong("too many of ", option);
+	}
+	list[(*n)++] = value;
+	return -1;
+}
+
+/* One of two WORDS. Returns -1 with *SECOND set, or EXIT_OURS. */
+static int choose(const char *option, const char *value, const char *const words[2], bool *second)
+{
+	for (int i = 0; i < 2; i++) {
+		if (strcmp(value, words[i]) == 0) {
+			*second = i == 1;
+			return -1;
+		}
+	}
+	log_error("%s takes %s or %s, not %s", option, words[0], words[1], value);
+	return EXIT_OURS;
+}
+
+static int keep_fd(struct session_options *session, const char *value)
+{
+	uint64_t fd;
+
+	if (str_to_u64(value, INT32_MAX, &fd) < 0 || fcntl((int)fd, F_GETFD) < 0) {
+		return wrong("--keep-fd: no open descriptor ", value);
+	}
+	if (session->n_keep == WIRE_KEEP_FDS_MAX) {
+		return wrong("too many of ", "--keep-fd");
+	}
+	session->keep[session->n_keep++] = (int)fd;
+	return -1;
+}
+
+static int take(struct options *o, int option, char *value, bool views)
+{
+	static const char *const host_views[2] = { "rw", "ro" };
+	static const char *const container_views[2] = { "fuse", "native" };
+
+	switch (option) {
+	case 't':
+		o->engine = value;
+		return -1;
+	case 'u':
+		o->user = value;
+		return -1;
+	case 'w':
+		o->session.cwd = value;
+		return *value == '/' ? -1
+				     : wrong("--workdir takes an absolute directory, not ", value);
+	case 'e':
+		return add(o->env, &o->n_env, value, "--env");
+	case 'q':
+		log_set_level(LOG_QUIET);
+		return -1;
+	case 'v':
+		log_set_level(LOG_VERBOSE);
+		return -1;
+	case 'h':
+		printf("%s%s", views ? usage_attach : usage_exec, usage_common);
+		return 0;
+	case OPTION_LIKE:
+		o->like = value;
+		return -1;
+	case OPTION_KEEP_FD:
+		return keep_fd(&o->session, value);
+	case OPTION_DEGRADED:
+		o->session.degraded = true;
+		return -1;
+	case OPTION_SHARE:
+		return views ? add(o->shares, &o->n_shares, value, "--share")
+			     : wrong("exec has no option ", "--share");
+	case OPTION_HOST_VIEW:
+		return views ? choose("--host-view", value, host_views, &o->session.read_only)
+			     : wrong("exec has no option ", "--host-view");
+	case OPTION_CONTAINER_VIEW:
+		return views ? choose("--container-view", value, container_views,
+				       &o->session.native_view)
+			     : wrong("exec has no option ", "--container-view");
+	default:
+		return wrong("wrong option", "");
+	}
+}
+
+int options_parse(struct options *options, int argc, char **argv, bool views)
+{
+	int option;
+
+	*options = (struct options){ .session = { .init_pidfd = -1 } };
+	opterr = 1;
+	while ((option = getopt_long(argc, argv, "+t:u:w:e:qvh", long_options, NULL)) != -1) {
+		int status = take(options, option, optarg, views);
+
+		if (status >= 0) {
+			return status;
+		}
+	}
+	if (optind == argc) {
+		return wrong("no container named", "");
+	}
+	options->container = argv[optind++];
+	/* As with docker exec the command may follow without "--". */
+	if (optind < argc && strcmp(argv[optind], "--") == 0) {
+		optind++;
+	}
+	options->session.argv = optind < argc ? argv + optind : NULL;
+	options->session.shares = options->shares;
+	options->session.subject = options->container;
+	return -1;
+}
+
+static int set_variables(struct options *options, struct environment *env, struct error *err)
+{
+	for (size_t i = 0; i < options->n_env; i++) {
+		_cleanup_free_ char *name = strdup(options->env[i]);
+		char *equals = name != NULL ? strchr(name, '=') : NULL;
+
+		if (name == NULL) {
+			return error_set(err, ENOMEM, "set the environment");
+		}
+		if (equals != NULL) {
+			*equals = '\0';
+		}
+		const char *value = equals != NULL ? equals + 1 : getenv(name);
+		if (*name == '\0') {
+			return error_set(err, 0, "--env %s: no name", options->env[i]);
+		}
+		if (value != NULL && environment_set(env, name, value) < 0) {
+			return error_set(err, ENOMEM, "set the environment");
+		}
+	}
+	return 0;
+}
+
+static int adjust(struct options *options, struct profile *profile, struct error *err)
+{
+	const struct namespaces *ns = &profile->namespaces;
+	struct credentials *creds = &profile->credentials;
+	uint32_t inside = creds->euid;
+
+	if (options->user != NULL) {
+		int r = credentials_set_user(
+			creds, ns->root_fd, &ns->uid_map, &ns->gid_map, options->user, err);
+
+		if (r < 0) {
+			return error_wrap(err, "--user %s", options->user);
+		}
+		/* What the init was given beyond its uid is not this user's. */
+		if (creds->euid != inside) {
+			profile->capabilities.ambient = 0;
+		}
+	}
+	if (id_map_to_inside(&ns->uid_map, creds->euid, &inside) == 0 &&
+		environment_set_home(&profile->environment, ns->root_fd, inside) < 0) {
+		return error_set(err, ENOMEM, "set the environment");
+	}
+	return set_variables(options, &profile->environment, err);
+}
+
+int options_capture(
+	struct options *options, struct target *target, struct profile *profile, struct error *err)
+{
+	char warning[1024];
+	pid_t pid;
+	uint64_t start_time;
+	int r = session_check_host(err);
+
+	if (r == 0) {
+		r = target_resolve(target, options->container, options->engine, err);
+	}
+	if (r < 0) {
+		return r;
+	}
+	options->session.subject = target->name;
+	log_set_subject(target->name);
+	pid = target->pid;
+	start_time = target->start_time;
+	options->session.init_pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	if (options->like != NULL) {
+		r = target_like(target, options->like, &pid, &start_time, err);
+	}
+	if (r == 0) {
+		r = profile_capture(profile, pid, start_time, err);
+	}
+	if (r == 0) {
+		r = session_check(
+			profile, options->session.degraded, warning, sizeof(warning), err);
+	}
+	if (r < 0) {
+		return r;
+	}
+	if (warning[0] != '\0') {
+		log_warning("%s", warning);
+	}
+	return adjust(options, profile, err);
+}
