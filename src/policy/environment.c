@@ -11,22 +11,33 @@
 
 #define ENVIRON_MAX (4u << 20)
 
-/* Takes VAR over. */
+/* Sees to room for one more variable and the NULL. */
+static int reserve(struct environment *env)
+{
+	if (env->count + 2 <= env->room) {
+		return 0;
+	}
+	size_t room = env->room == 0 ? 16 : 2 * env->room;
+	char **larger = realloc(env->vars, room * sizeof(char *));
+	if (larger == NULL) {
+		return -ENOMEM;
+	}
+	larger[env->count] = NULL;
+	env->vars = larger;
+	env->room = room;
+	return 0;
+}
+
+/* Takes VAR over where it succeeds. */
 static int append(struct environment *env, char *var)
 {
-	/* Room for a power of two of pointers, so that the whole costs no more than linear time. */
-	if (env->vars == NULL || (env->count + 1 >= 16 && (env->count + 1 & env->count) == 0)) {
-		size_t room = env->vars == NULL ? 16 : 2 * (env->count + 1);
-		char **larger = realloc(env->vars, room * sizeof(char *));
+	int r = reserve(env);
 
-		if (larger == NULL) {
-			return -ENOMEM;
-		}
-		env->vars = larger;
+	if (r == 0) {
+		env->vars[env->count++] = var;
+		env->vars[env->count] = NULL;
 	}
-	env->vars[env->count++] = var;
-	env->vars[env->count] = NULL;
-	return 0;
+	return r;
 }
 
 int environment_capture(struct environment *env, int proc_fd, struct error *err)
@@ -52,13 +63,7 @@ int environment_capture(struct environment *env, int proc_fd, struct error *err)
 		}
 		steal_pointer(&var);
 	}
-	if (env->vars == NULL) {
-		env->vars = calloc(1, sizeof(char *));
-		if (env->vars == NULL) {
-			return error_set(err, ENOMEM, "read the target's environment");
-		}
-	}
-	return 0;
+	return reserve(env) == 0 ? 0 : error_set(err, ENOMEM, "read the target's environment");
 }
 
 /* The first variable NAME, as getenv(3) finds it; NULL where there is none. */

@@ -60,7 +60,8 @@ static int capture_one(
 			"open the target's %s namespace", namespace_names[kind]);
 	}
 	if (fstat(fd, &st) < 0) {
-		return error_set(err, errno, "stat the target's %s namespace", namespace_names[kind]);
+		return error_set(
+			err, errno, "stat the target's %s namespace", namespace_names[kind]);
 	}
 	ns->id = (struct ns_id){ .dev = st.st_dev, .ino = st.st_ino };
 	ns->shared = known && own.st_dev == st.st_dev && own.st_ino == st.st_ino;

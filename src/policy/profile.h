@@ -20,7 +20,8 @@
 
 /* namespaces.c */
 
-/* In the order in which a launcher joins them; user last: until then its capabilities are needed. */
+/* In the order in which a launcher joins them; user last: until then its capabilities are needed.
+ */
 enum namespace_kind {
 	NAMESPACE_NET,
 	NAMESPACE_IPC,
@@ -33,19 +34,22 @@ enum namespace_kind {
 	NAMESPACE_COUNT
 };
 
-struct namespace {
+struct namespace
+{
 	int fd;		 /* /proc/PID/ns/NAME; -1 where the kernel has no such namespace */
 	struct ns_id id; /* of fd */
 	bool shared;	 /* it is our own process's namespace too: nothing to join */
 };
 
-/* "net", "ipc", ... as in /proc/PID/ns; "pid" and "time" are the target's own, not its children's. */
+/* "net", "ipc", ... as in /proc/PID/ns; "pid" and "time" are the target's own, not its children's.
+ */
 extern const char *const namespace_names[NAMESPACE_COUNT];
 
 /* The CLONE_NEW* flag of each kind, for setns(2). */
 extern const int namespace_flags[NAMESPACE_COUNT];
 
-/* One line of /proc/PID/uid_map or gid_map as the initial user namespace reads it: user_namespaces(7) */
+/* One line of /proc/PID/uid_map or gid_map as the initial user namespace reads it:
+ * user_namespaces(7) */
 struct id_range {
 	uint32_t inside;
 	uint32_t outside;
@@ -60,15 +64,16 @@ struct id_map {
 
 struct namespaces {
 	struct namespace ns[NAMESPACE_COUNT];
-	int root_fd;		/* /proc/PID/root, O_PATH: the target's root in its mount namespace */
-	struct id_map uid_map;	/* empty where the user namespace is our own */
+	int root_fd; /* /proc/PID/root, O_PATH: the target's root in its mount namespace */
+	struct id_map uid_map; /* empty where the user namespace is our own */
 	struct id_map gid_map;
 };
 
 int namespaces_capture(struct namespaces *ns, int proc_fd, struct error *err);
 void namespaces_finish(struct namespaces *ns);
 
-/* Maps ID by MAP; *OUT is untouched where it has none. An empty map is the identity. 0 or -ENOENT. */
+/* Maps ID by MAP; *OUT is untouched where it has none. An empty map is the identity. 0 or -ENOENT.
+ */
 int id_map_to_outside(const struct id_map *map, uint32_t inside, uint32_t *out);
 int id_map_to_inside(const struct id_map *map, uint32_t outside, uint32_t *out);
 
@@ -112,17 +117,20 @@ int capabilities_capture(struct capabilities *caps, const char *status, struct e
 struct seccomp_filter {
 	struct sock_filter *instructions; /* owned */
 	uint16_t count;
-	uint32_t flags; /* SECCOMP_FILTER_FLAG_LOG, as PTRACE_SECCOMP_GET_METADATA gives them */
-	bool user_notif; /* some path returns SECCOMP_RET_USER_NOTIF: its listener can't be copied */
+	uint32_t flags;	 /* SECCOMP_FILTER_FLAG_LOG, as PTRACE_SECCOMP_GET_METADATA gives them; the
+			    kernel tells of no other */
+	bool user_notif; /* some path returns SECCOMP_RET_USER_NOTIF: its listener can't be copied
+			  */
 };
 
 struct seccomp_chain {
-	unsigned int mode; /* 0 none, 1 strict, 2 filter: proc(5), Seccomp */
+	unsigned int mode;		/* 0 none, 1 strict, 2 filter: proc(5), Seccomp */
 	struct seccomp_filter *filters; /* oldest first, as they are to be loaded; owned */
 	size_t count;
-	bool threads_differ;	   /* some thread of the target has another number of filters */
-	uint64_t stopped_ns;	   /* how long the target was held to read them */
-	bool spec_allow;	   /* loaded with SECCOMP_FILTER_FLAG_SPEC_ALLOW, as far as can be seen */
+	bool threads_differ; /* some thread of the target has another number of filters */
+	uint64_t stopped_ns; /* how long the target was held to read them */
+	bool spec_allow; /* loaded with SECCOMP_FILTER_FLAG_SPEC_ALLOW, as far as can be seen; else
+			    the flag would have no effect or did not stand */
 };
 
 /*
@@ -131,16 +139,27 @@ struct seccomp_chain {
  * is stopped by job control stays so. -EPERM where it is traced by another (the message names the
  * tracer) or where we lack CAP_SYS_ADMIN or CAP_SYS_PTRACE.
  */
-int seccomp_capture(struct seccomp_chain *chain, pid_t pid, int proc_fd, const char *status,
-	struct error *err);
+int seccomp_capture(
+	struct seccomp_chain *chain, pid_t pid, int proc_fd, const char *status, struct error *err);
 void seccomp_finish(struct seccomp_chain *chain);
 
 /*
  * What the whole CHAIN answers to syscall NR of AUDIT_ARCH_* ARCH with ARGS, by running the BPF as
  * the kernel does (kernel/seccomp.c, seccomp_run_filters): the SECCOMP_RET_ value with its data.
  */
-uint32_t seccomp_evaluate(const struct seccomp_chain *chain, uint32_t arch, int nr,
-	const uint64_t args[6]);
+uint32_t seccomp_evaluate(
+	const struct seccomp_chain *chain, uint32_t arch, int nr, const uint64_t args[6]);
+
+/*
+ * All that the whole CHAIN may answer to that syscall, whatever its arguments: bpf.h,
+ * bpf_explore(). More than one answer: the arguments decide. Returns 0 or a negative errno.
+ */
+struct bpf_answers;
+int seccomp_explore(
+	const struct seccomp_chain *chain, uint32_t arch, int nr, struct bpf_answers *answers);
+
+/* Which of two answers the kernel follows; where both are as strict, that of the NEWER filter. */
+uint32_t seccomp_stricter(uint32_t newer, uint32_t older);
 
 /* credentials.c; applied by the launcher */
 
@@ -156,15 +175,17 @@ struct credentials {
 	char *cwd; /* as the target itself has it, from its root; owned; "/" where it is outside */
 };
 
-int credentials_capture(struct credentials *creds, int proc_fd, const char *status,
-	struct error *err);
+int credentials_capture(
+	struct credentials *creds, int proc_fd, const char *status, struct error *err);
 /*
  * Makes CREDS those of USER, "NAME|UID[:GROUP|GID]", by the passwd and group files below ROOT_FD
- * as docker exec -u does. Ids are the container's; they are mapped by UID_MAP and GID_MAP. *HOME
- * and *NAME (both may be NULL) are new strings that the caller frees, or NULL where passwd has no such uid.
+ * as docker exec -u does; the first group is among the supplementary ones. Ids are the container's;
+ * they are mapped by UID_MAP and GID_MAP. *HOME and *NAME (both may be NULL) are new strings that
+ * the caller frees, or NULL where passwd has no such uid.
  */
 int credentials_set_user(struct credentials *creds, int root_fd, const struct id_map *uid_map,
-	const struct id_map *gid_map, const char *user, struct error *err);
+	const struct id_map *gid_map, const char *user, char **home, char **name,
+	struct error *err);
 void credentials_finish(struct credentials *creds);
 
 /* limits.c; applied by the gate */
@@ -172,30 +193,37 @@ void credentials_finish(struct credentials *creds);
 struct limits {
 	struct rlimit rlimits[RLIM_NLIMITS];
 	int oom_score_adj;
-	int policy;	     /* SCHED_*, with SCHED_RESET_ON_FORK */
+	int policy; /* SCHED_*, with SCHED_RESET_ON_FORK */
 	int nice;
 	unsigned int rt_priority;
 	uint64_t deadline_runtime, deadline_period, deadline_deadline; /* SCHED_DEADLINE, ns */
 	cpu_set_t affinity;
 	int ioprio;
-	uint64_t timer_slack_ns; /* 0: not readable */
-	uint32_t coredump_filter;
+	uint64_t timer_slack_ns;  /* 0: not readable */
+	uint32_t coredump_filter; /* LIMITS_NO_COREDUMP_FILTER: the kernel writes no dumps */
 };
+#define LIMITS_NO_COREDUMP_FILTER UINT32_MAX
+
+/* "nofile", "nproc", ...: what setrlimit(2) names RESOURCE, in small letters. Static. */
+const char *limits_name(int resource);
 
 int limits_capture(struct limits *limits, pid_t pid, int proc_fd, struct error *err);
 /*
  * Gives PID the LIMITS. What the kernel refuses for want of CAP_SYS_RESOURCE or CAP_SYS_NICE (a
  * raised hard limit, a negative oom_score_adj, a real-time policy) is no failure: its name is
- * added to MISSED (SIZE bytes, comma-separated), the rest goes on. A process that is gone is one.
+ * added to MISSED (SIZE bytes, comma-separated; it holds a string already, at first ""), the rest
+ * goes on. A process that is gone is one. To be called after cgroups_apply(): a cpuset resets the
+ * affinity.
  */
-int limits_apply(const struct limits *limits, pid_t pid, char *missed, size_t size,
-	struct error *err);
+int limits_apply(
+	const struct limits *limits, pid_t pid, char *missed, size_t size, struct error *err);
 
 /* environment.c; applied by the launcher */
 
 struct environment {
 	char **vars; /* "NAME=VALUE", NULL-terminated; owned */
 	size_t count;
+	size_t room; /* of vars; environment.c's own */
 };
 
 /* The target's initial environment: /proc/PID/environ. */

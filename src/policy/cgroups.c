@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/fd.h"
+#include "base/str.h"
+#include "policy/hierarchy.h"
+#include "policy/profile.h"
+
+#define CGROUP_FILE_MAX (1u << 20)
+#define CGROUP_DEPTH_MAX 4096
+
+/* Cuts "ID:CONTROLLERS:PATH" out of *CURSOR. False at the end or where it is no such line. */
+static bool next_line(char **cursor, char **controllers, char **path)
+{
+	char *line = *cursor;
+	char *end = strchrnul(line, '\n');
+
+	*cursor = *end == '\n' ? end + 1 : end;
+	*end = '\0';
+	char *colon = strchr(line, ':');
+	if (colon == NULL) {
+		return false;
+	}
+	*controllers = colon + 1;
+	colon = strchr(*controllers, ':');
+	if (colon == NULL) {
+		return false;
+	}
+	*colon = '\0';
+	*path = colon + 1;
+	return true;
+}
+
+/* True where our own process has PATH in the hierarchy of CONTROLLERS. OWN is /proc/self/cgroup. */
+static bool is_ours(const char *own, const char *controllers, const char *path)
+{
+	_cleanup_free_ char *text = strdup(own);
+	char *other, *our_path;
+
+	for (char *cursor = text; cursor != NULL && next_line(&cursor, &other, &our_path);) {
+		if (str_equal(other, controllers)) {
+			return str_equal(our_path, path);
+		}
+	}
+	return false;
+}
+
+/* True where FILE in the cgroup DIR_FD holds a line TEXT. */
+static bool file_has(int dir_fd, const char *file, const char *text)
+{
+	_cleanup_free_ char *content = NULL;
+
+	if (fd_read_file(dir_fd, file, 4096, &content, NULL, NULL) < 0) {
+		return false;
+	}
+	size_t length = strlen(text);
+	for (const char *line = content; *line != '\0';) {
+		size_t n = strcspn(line, "\n");
+
+		if (n == length && memcmp(line, text, n) == 0) {
+			return true;
+		}
+		line += n + (line[n] == '\n');
+	}
+	return false;
+}
+
+/* Frozen by v2, it or a cgroup above: cgroup.events tells late, and nothing of an empty one. */
+static bool is_frozen_v2(int dir_fd)
+{
+	_cleanup_close_ int fd = fcntl(dir_fd, F_DUPFD_CLOEXEC, 0);
+
+	if (file_has(dir_fd, "cgroup.events", "frozen 1")) {
+		return true;
+	}
+	for (int depth = 0; fd >= 0 && depth < CGROUP_DEPTH_MAX; depth++) {
+		/* The hierarchy's root has no such file. */
+		if (faccessat(fd, "cgroup.freeze", F_OK, 0) < 0) {
+			return false;
+		}
+		if (file_has(fd, "cgroup.freeze", "1")) {
+			return true;
+		}
+		int up = fd_openat2(fd, "..", O_PATH | O_DIRECTORY, 0);
+		close(fd);
+		fd = up;
+	}
+	return false;
+}
+
+static bool is_frozen(int dir_fd, const char *controllers)
+{
+	if (controllers[0] == '\0') {
+		return is_frozen_v2(dir_fd);
+	}
+	return file_has(dir_fd, "freezer.state", "FROZEN") ||
+	       file_has(dir_fd, "freezer.state", "FREEZING");
+}
+
+static int add(struct cgroups *cg, const char *controllers, const char *path, int procs_fd,
+	struct error *err)
+{
+	_cleanup_close_ int fd = procs_fd;
+	_cleanup_free_ char *hierarchy = strdup(controllers);
+	_cleanup_free_ char *copy = strdup(path);
+
+	if (cg->count == CGROUPS_MAX) {
+		return error_set(err, E2BIG, "more than %d cgroup hierarchies", CGROUPS_MAX);
+	}
+	if (hierarchy == NULL || copy == NULL) {
+		return error_set(err, ENOMEM, "read the target's cgroups");
+	}
+	cg->list[cg->count++] = (struct cgroup){ .hierarchy = steal_pointer(&hierarchy),
+		.path = steal_pointer(&copy),
+		.procs_fd = steal_fd(&fd) };
+	return 0;
+}
+
+static int open_procs(int dir_fd, const char *name, const char *path, struct error *err)
+{
+	int fd = openat(dir_fd, "cgroup.procs", O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0) {
+		const char *hint = errno == EROFS    ? "cgroups are mounted read-only here"
+				   : errno == ENOENT ? "the cgroup was removed"
+						     : "needs to be root of the host";
+
+		return error_set_hint(
+			err, errno, hint, "open cgroup.procs of the %s cgroup %s", name, path);
+	}
+	return fd;
+}
+
+static int capture_one(struct cgroups *cg, const char *mountinfo, const char *own,
+	const char *controllers, const char *path, struct error *err)
+{
+	const char *name = controllers[0] == '\0' ? "v2" : controllers;
+	_cleanup_close_ int dir = hierarchy_open(mountinfo, controllers, path, err);
+
+	if (dir == -ENXIO) {
+		/* Who is started by us is in the right place already. */
+		return is_ours(own, controllers, path)
+			       ? 0
+			       : error_set_hint(err, ENXIO, "mount it, or run where it is mounted",
+					 "the %s cgroup hierarchy, where the target is in %s, is "
+					 "not "
+					 "mounted",
+					 name, path);
+	}
+	if (dir < 0) {
+		return dir;
+	}
+	if (controllers[0] == '\0' && file_has(dir, "cgroup.type", "threaded")) {
+		return error_set_hint(err, EOPNOTSUPP, "no process can be moved into one",
+			"the target's v2 cgroup %s is a threaded one", path);
+	}
+	int fd = open_procs(dir, name, path, err);
+	if (fd < 0) {
+		return fd;
+	}
+	cg->frozen = cg->frozen || is_frozen(dir, controllers);
+	return add(cg, controllers, path, fd, err);
+}
+
+int cgroups_capture(struct cgroups *cg, int proc_fd, struct error *err)
+{
+	_cleanup_free_ char *target = NULL;
+	_cleanup_free_ char *own = NULL;
+	_cleanup_free_ char *mountinfo = NULL;
+	char *controllers, *path;
+
+	*cg = (struct cgroups){ 0 };
+	int r = fd_read_file(proc_fd, "cgroup", CGROUP_FILE_MAX, &target, NULL, err);
+	if (r < 0) {
+		return error_wrap(err, "read the target's cgroups");
+	}
+	r = fd_read_file(AT_FDCWD, "/proc/self/cgroup", CGROUP_FILE_MAX, &own, NULL, err);
+	if (r == 0) {
+		r = fd_read_file(AT_FDCWD, "/proc/self/mountinfo", 64 * CGROUP_FILE_MAX, &mountinfo,
+			NULL, err);
+	}
+	for (char *cursor = target; r == 0 && next_line(&cursor, &controllers, &path);) {
+		r = capture_one(cg, mountinfo, own, controllers, path, err);
+	}
+	return r;
+}
+
+static const char *reason(int code)
+{
+	static const struct {
+		int code;
+		const char *words;
+	} reasons[] = {
+		{ ENOSPC, "the cpuset has no processors or no memory nodes yet" },
+		{ EBUSY, "the v2 cgroup hands controllers to its children: processes may be in its "
+			 "leaves only" },
+		{ EOPNOTSUPP, "it is a threaded v2 cgroup, or one that is invalid as a domain" },
+		{ EPERM, "needs CAP_SYS_ADMIN, or a real-time process may not move" },
+		{ EACCES, "needs to be root of the host" },
+		{ EAGAIN, "the cgroup's pids.max is reached" },
+		{ EINVAL, "a real-time process may not move into a cgroup without "
+			  "cpu.rt_runtime_us" },
+		{ ENODEV, "the cgroup was removed" },
+		{ ENOENT, "the cgroup was removed" },
+		{ ESRCH, "the process has ended" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(reasons); i++) {
+		if (reasons[i].code == code) {
+			return reasons[i].words;
+		}
+	}
+	return NULL;
+}
+
+int cgroups_apply(const int *procs_fds, size_t count, pid_t pid, struct error *err)
+{
+	char text[16];
+	int length = snprintf(text, sizeof(text), "%d\n", (int)pid);
+
+	for (size_t i = 0; i < count; i++) {
+		ssize_t n;
+
+		do {
+			n = pwrite(procs_fds[i], text, (size_t)length, 0);
+		} while (n < 0 && errno == EINTR);
+		if (n < 0) {
+			int code = errno;
+			_cleanup_free_ char *name = str_format("/proc/self/fd/%d", procs_fds[i]);
+			_cleanup_free_ char *file =
+				name == NULL ? NULL : fd_readlink(AT_FDCWD, name);
+
+			return error_set_hint(err, code, reason(code), "move process %d into %s",
+				(int)pid, file == NULL ? "the target's cgroup" : file);
+		}
+	}
+	return 0;
+}
+
+void cgroups_finish(struct cgroups *cg)
+{
+	if (cg == NULL) {
+		return;
+	}
+	for (size_t i = 0; i < cg->count; i++) {
+		free(cg->list[i].hierarchy);
+		free(cg->list[i].path);
+		cleanup_close(&cg->list[i].procs_fd);
+	}
+	*cg = (struct cgroups){ 0 };
+}
