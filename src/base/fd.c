@@ -119,8 +119,7 @@ int fd_openat2(int dir_fd, const char *path, uint64_t flags, uint64_t resolve)
 int fd_open_in_root(int root_fd, const char *path)
 {
 	uint64_t resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
-	_cleanup_close_ int fd =
-		fd_openat2(root_fd, path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_PATH, resolve);
+	_cleanup_close_ int fd = fd_openat2(root_fd, path, O_PATH, resolve);
 	struct stat st;
 	char self[64];
 
@@ -157,7 +156,7 @@ int fd_send(int sock, const void *data, size_t size, const int *fds, size_t n_fd
 		struct cmsghdr align;
 		char space[CMSG_SPACE(sizeof(int) * FD_PASS_MAX)];
 	} control;
-	struct iovec iov = { .iov_base = (void *)data, .iov_len = size };
+	struct iovec iov = { .iov_base = (void *)(uintptr_t)data, .iov_len = size };
 	struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1 };
 
 	if (n_fds > FD_PASS_MAX) {

@@ -11,7 +11,8 @@
 static int command(int argc, char **argv, bool views,
 	int (*run)(const struct profile *, const struct session_options *, struct error *))
 {
-	static char *const default_command[] = { (char *)"/bin/sh", NULL };
+	static char shell[] = "/bin/sh";
+	static char *default_command[] = { shell, NULL };
 	struct options options;
 	struct target target = { 0 };
 	struct profile profile = { .pidfd = -1, .proc_fd = -1 };
@@ -22,7 +23,7 @@ static int command(int argc, char **argv, bool views,
 		return status;
 	}
 	if (!views && options.session.argv == NULL) {
-		options.session.argv = (char **)default_command;
+		options.session.argv = default_command;
 	}
 	status = options_capture(&options, &target, &profile, &err);
 	if (status == 0) {

@@ -14,7 +14,6 @@ static const struct {
 	{ "attach", command_attach, "your shell and tools, from the host, inside a container" },
 	{ "exec", command_exec, "a program of the container under its full profile" },
 	{ "list", command_list, "the containers of this host" },
-	{ "inspect", command_inspect, "a container's whole security profile" },
 };
 
 static void usage(FILE *out)
@@ -45,6 +44,6 @@ int main(int argc, char **argv)
 			return commands[i].run(argc - 1, argv + 1);
 		}
 	}
-	log_error("no such command: %s (commands: attach, exec, list, inspect)", argv[1]);
+	log_error("no such command: %s", argv[1]);
 	return EXIT_OURS;
 }

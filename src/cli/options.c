@@ -226,8 +226,8 @@ static int adjust(struct options *options, struct profile *profile, struct error
 	uint32_t inside = creds->euid;
 
 	if (options->user != NULL) {
-		int r = credentials_set_user(
-			creds, ns->root_fd, &ns->uid_map, &ns->gid_map, options->user, err);
+		int r = credentials_set_user(creds, ns->root_fd, &ns->uid_map, &ns->gid_map,
+			options->user, NULL, NULL, err);
 
 		if (r < 0) {
 			return error_wrap(err, "--user %s", options->user);

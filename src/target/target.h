@@ -15,13 +15,15 @@
 #include "base/error.h"
 
 struct target {
-	const char *engine; /* "docker", "podman", ...; static */
-	char *name;	    /* what the operator calls it; owned, never NULL */
-	char *id;	    /* the engine's id; owned, NULL where the engine has none */
-	char *image;	    /* image, or root filesystem's path; owned, NULL where unknown */
-	pid_t pid;	    /* the container's init in our pid namespace; 0: it is not running */
+	const char *engine;  /* "docker", "podman", ...; static */
+	char *name;	     /* what the operator calls it; owned, never NULL */
+	char *id;	     /* the engine's id; owned, NULL where the engine has none */
+	char *image;	     /* image, or root filesystem's path; owned, NULL where unknown */
+	pid_t pid;	     /* the container's init in our pid namespace; 0: it is not running */
 	uint64_t start_time; /* of pid, clock ticks since boot: procfs_start_time() */
 	bool paused;
+	uid_t owner; /* the user whose engine it is, who could have made up all of the above except
+			pid and start_time; 0: the system's */
 };
 
 struct target_list {
@@ -38,17 +40,17 @@ struct target_list {
 int target_list(struct target_list *list, const char *engine, char **warnings, struct error *err);
 
 /*
- * The one container that NAME means: its exact name, its exact id, a unique prefix (4 characters or more) of its id,
- * or a pid. ENGINE narrows to one engine where not NULL. Ambiguous and unknown
+ * The one container that NAME means: its exact name, its exact id, a unique prefix (4 characters or
+ * more) of its id, or a pid. ENGINE narrows to one engine where not NULL. Ambiguous and unknown
  * names are errors that list the candidates, one that is not running says so. On success OUT is
  * the caller's, to be given to target_finish().
  */
 int target_resolve(struct target *out, const char *name, const char *engine, struct error *err);
 
 /*
- * The pid in our namespace of the process LIKE, a number as the host has it or, where no such process
- * of the container is found, as the container's own pid namespace has it. It must live in the pid
- * namespace of TARGET's init (or one below). *START_TIME may be NULL.
+ * The pid in our namespace of the process LIKE, a number as the host has it or, where no such
+ * process of the container is found, as the container's own pid namespace has it. It must live in
+ * the pid namespace of TARGET's init (or one below). *START_TIME may be NULL.
  */
 int target_like(const struct target *target, const char *like, pid_t *pid, uint64_t *start_time,
 	struct error *err);

@@ -1,0 +1,474 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Open files. */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/vfs.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/str.h"
+#include "fs/fs.h"
+
+/* Below this, copying costs less than splicing. */
+#define SPLICE_MIN 16384
+
+/* A file changed this recently could change again without a new ctime: clocks tick coarsely. */
+#define CTIME_GRAIN_NS 100000000
+
+/* An open for execve(2): the kernel's __FMODE_EXEC. */
+#define OPEN_EXEC 0x20
+
+static const long pseudo_types[] = {
+	PROC_SUPER_MAGIC, SYSFS_MAGIC, CGROUP_SUPER_MAGIC, CGROUP2_SUPER_MAGIC, DEBUGFS_MAGIC,
+	TRACEFS_MAGIC, SECURITYFS_MAGIC, SELINUX_MAGIC, BPF_FS_MAGIC, PSTOREFS_MAGIC,
+	EFIVARFS_MAGIC, BINFMTFS_MAGIC, NSFS_MAGIC, 0x62656570 /* configfs */,
+	0x65735543 /* fusectl */, RDTGROUP_MAGIC, SMACK_MAGIC,
+};
+
+bool file_is_pseudo(int fd)
+{
+	struct statfs st;
+
+	if (fstatfs(fd, &st) != 0) {
+		return false;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(pseudo_types); i++) {
+		if ((long)st.f_type == pseudo_types[i]) {
+			return true;
+		}
+	}
+	return false;
+}
+
+struct file *file_of(const struct fuse_file_info *fi)
+{
+	return (struct file *)(uintptr_t)fi->fh;
+}
+
+void file_close(struct fs *fs, struct file *file)
+{
+	close(file->fd);
+	inode_fd_put(&fs->inodes, file->inode);
+	free(file);
+}
+
+/* The flags for the real file. What names have to do with has been done; direct I/O is between the
+ * caller and the kernel. */
+static int real_flags(int flags)
+{
+	flags &= ~(O_CREAT | O_EXCL | O_NOCTTY | O_DIRECT | O_NOFOLLOW | O_DIRECTORY | OPEN_EXEC |
+		O_NONBLOCK | O_ASYNC);
+	return flags | O_CLOEXEC;
+}
+
+static bool wants_write(int flags)
+{
+	return (flags & O_ACCMODE) != O_RDONLY || (flags & O_TRUNC);
+}
+
+/* 0, or the errno that refuses an open with FLAGS for PID. */
+static int check_open(struct fs *fs, pid_t pid, int flags)
+{
+	if (fs->container && (flags & OPEN_EXEC)) {
+		return EACCES;
+	}
+	if (fs->read_only && wants_write(flags)) {
+		return EROFS;
+	}
+	return -identity_check(&fs->identity, pid);
+}
+
+/* Reopens the O_PATH descriptor PATH_FD. On pseudo file systems as CALLER would. */
+static int reopen(
+	struct fs *fs, int path_fd, int flags, bool pseudo, const struct caller *caller)
+{
+	struct fd_name name = fs_fd_name(path_fd);
+	uint32_t uid = 0;
+	uint32_t gid = 0;
+
+	if (pseudo && (!ids_outside(&fs->uids, caller->uid, &uid) ||
+			      !ids_outside(&fs->gids, caller->gid, &gid))) {
+		return -EOVERFLOW;
+	}
+	if (pseudo) {
+		identity_assume_fully(&fs->identity, uid, gid);
+	}
+	int fd = open(name.text, flags);
+	int r = fd < 0 ? -errno : fd;
+
+	if (pseudo) {
+		identity_resume(&fs->identity);
+	}
+	return r;
+}
+
+static bool long_ago(const struct statx_timestamp *t)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	int64_t ns = (now.tv_sec - t->tv_sec) * INT64_C(1000000000) + now.tv_nsec - t->tv_nsec;
+
+	return ns > CTIME_GRAIN_NS;
+}
+
+/*
+ * May the kernel keep the pages that it has of FILE? Only where the file is as it was at an open
+ * that looked at it long enough after its last change, so that any later one has shown.
+ */
+static bool may_keep_cache(struct fs *fs, struct file *file)
+{
+	struct inode *inode = file->inode;
+	struct statx stx;
+	bool keep = false;
+
+	if (statx(file->fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS, &stx) != 0) {
+		return false;
+	}
+	pthread_mutex_lock(&fs->inodes.lock);
+	if (inode->cached_ctime.tv_sec == stx.stx_ctime.tv_sec &&
+		inode->cached_ctime.tv_nsec == stx.stx_ctime.tv_nsec &&
+		inode->cached_size == stx.stx_size) {
+		keep = true;
+	} else if (long_ago(&stx.stx_ctime)) {
+		inode->cached_ctime = stx.stx_ctime;
+		inode->cached_size = stx.stx_size;
+	} else {
+		memset(&inode->cached_ctime, 0, sizeof(inode->cached_ctime));
+	}
+	pthread_mutex_unlock(&fs->inodes.lock);
+	return keep;
+}
+
+/* Makes the handle of FD, which is taken, and puts it into FI. INODE's descriptor is in use and
+ * stays so. */
+static int make_handle(struct fs *fs, struct inode *inode, int *fd, bool pseudo,
+	struct fuse_file_info *fi)
+{
+	struct file *file = malloc(sizeof(*file));
+
+	if (file == NULL) {
+		return -ENOMEM;
+	}
+	*file = (struct file){ .fd = steal_fd(fd),
+		.pseudo = pseudo,
+		.writable = (fi->flags & O_ACCMODE) != O_RDONLY,
+		.inode = inode };
+	fi->fh = (uintptr_t)file;
+	fi->direct_io = pseudo;
+	fi->keep_cache = !pseudo && !(fi->flags & O_TRUNC) && may_keep_cache(fs, file);
+	return 0;
+}
+
+static int open_inode(struct fs *fs, struct inode *inode, const struct caller *caller,
+	struct fuse_file_info *fi)
+{
+	int path_fd = inode_fd_get(&fs->inodes, inode);
+
+	if (path_fd < 0) {
+		return path_fd;
+	}
+	bool pseudo = file_is_pseudo(path_fd);
+	int flags = real_flags(fi->flags);
+	_cleanup_close_ int fd = reopen(fs, path_fd, flags, pseudo, caller);
+
+	if ((fd == -EMFILE || fd == -ENFILE) && inode_shed(&fs->inodes)) {
+		fd = reopen(fs, path_fd, flags, pseudo, caller);
+	}
+	int r = fd < 0 ? fd : make_handle(fs, inode, &fd, pseudo, fi);
+
+	if (r < 0) {
+		inode_fd_put(&fs->inodes, inode);
+	}
+	return r;
+}
+
+void file_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	struct fs *fs = fs_of(req);
+	struct inode *inode = fs_inode(fs, ino);
+	struct caller caller = name_caller(req);
+	int r = -check_open(fs, caller.pid, fi->flags);
+
+	/* The type of an inode never changes, so nothing that could block is opened. */
+	if (r == 0 && inode->type != S_IFREG) {
+		r = -EACCES;
+	}
+	if (r == 0) {
+		r = open_inode(fs, inode, &caller, fi);
+	}
+	if (r < 0) {
+		fuse_reply_err(req, -r);
+		return;
+	}
+	if (fuse_reply_open(req, fi) == -ENOENT) {
+		file_close(fs, file_of(fi));
+	}
+}
+
+/*
+ * Takes the new open file FD, found as NAME in PARENT (NULL: it has none), into the table and into
+ * a handle.
+ */
+static int take_new(struct fs *fs, struct inode *parent, const char *name, int *fd,
+	struct fuse_file_info *fi, struct fuse_entry_param *entry)
+{
+	struct statx stx;
+	_cleanup_close_ int path_fd = open(fs_fd_name(*fd).text, O_PATH | O_CLOEXEC);
+
+	if (path_fd < 0 || statx(path_fd, "", AT_EMPTY_PATH, INODE_STATX_MASK, &stx) != 0) {
+		return -errno;
+	}
+	bool pseudo = file_is_pseudo(path_fd);
+	struct inode *inode = inode_intern(&fs->inodes, parent, name, &stx, &path_fd);
+
+	if (inode == NULL) {
+		return -ENOMEM;
+	}
+	memset(entry, 0, sizeof(*entry));
+	entry->ino = (fuse_ino_t)(uintptr_t)inode;
+	entry->generation = 1;
+	entry->attr_timeout = fs->timeout;
+	entry->entry_timeout = fs->timeout;
+	attr_fill(fs, &stx, &entry->attr);
+	int r = inode_fd_get(&fs->inodes, inode);
+
+	if (r >= 0) {
+		r = make_handle(fs, inode, fd, pseudo, fi);
+		if (r < 0) {
+			inode_fd_put(&fs->inodes, inode);
+		}
+	}
+	if (r < 0) {
+		inode_forget(&fs->inodes, inode, 1);
+	}
+	return r;
+}
+
+/* Makes a new file below DIR_FD in CALLER's name: NAME, or none with O_TMPFILE. */
+static int open_new(struct fs *fs, int dir_fd, const char *name, int flags, mode_t mode,
+	const struct caller *caller)
+{
+	uint32_t uid, gid;
+	int r = name_owner(fs, dir_fd, caller, &uid, &gid);
+
+	if (r < 0) {
+		return r;
+	}
+	identity_assume(&fs->identity, uid, gid, caller->umask);
+	int fd = openat(dir_fd, name, flags, mode);
+
+	r = fd < 0 ? -errno : fd;
+	identity_resume(&fs->identity);
+	return r;
+}
+
+static int create(struct fs *fs, struct inode *parent, const char *name, mode_t mode,
+	const struct caller *caller, struct fuse_file_info *fi, struct fuse_entry_param *entry)
+{
+	int dir = inode_fd_get(&fs->inodes, parent);
+	int flags = real_flags(fi->flags & ~O_TRUNC) | O_CREAT | O_EXCL | O_NOFOLLOW;
+
+	if (dir < 0) {
+		return dir;
+	}
+	_cleanup_close_ int fd = open_new(fs, dir, name, flags, mode, caller);
+
+	if ((fd == -EMFILE || fd == -ENFILE) && inode_shed(&fs->inodes)) {
+		fd = open_new(fs, dir, name, flags, mode, caller);
+	}
+	inode_fd_put(&fs->inodes, parent);
+	if (fd == -EEXIST && !(fi->flags & O_EXCL)) {
+		/* It came to be since the kernel looked, so that nobody has checked whether the
+		 * caller may open it. ESTALE makes the kernel look again. */
+		return -ESTALE;
+	}
+	return fd < 0 ? fd : take_new(fs, parent, name, &fd, fi, entry);
+}
+
+void file_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
+	struct fuse_file_info *fi)
+{
+	struct fs *fs = fs_of(req);
+	struct caller caller = name_caller(req);
+	struct fuse_entry_param entry;
+	int r = -fs_check_name(name);
+
+	if (r == 0) {
+		r = -fs_check_change(fs, req);
+	}
+	if (r == 0) {
+		r = create(fs, fs_inode(fs, parent), name, mode, &caller, fi, &entry);
+	}
+	if (r < 0) {
+		fuse_reply_err(req, -r);
+		return;
+	}
+	if (fuse_reply_create(req, &entry, fi) == -ENOENT) {
+		struct inode *inode = file_of(fi)->inode;
+
+		file_close(fs, file_of(fi));
+		inode_forget(&fs->inodes, inode, 1);
+	}
+}
+
+int file_tmpfile(struct fs *fs, struct inode *parent, const struct caller *caller, mode_t mode,
+	struct fuse_file_info *fi, struct fuse_entry_param *entry)
+{
+	int dir = inode_fd_get(&fs->inodes, parent);
+	int flags = (real_flags(fi->flags) & ~O_TMPFILE) | O_TMPFILE | (fi->flags & O_EXCL);
+
+	if (dir < 0) {
+		return dir;
+	}
+	_cleanup_close_ int fd = open_new(fs, dir, ".", flags, mode, caller);
+
+	inode_fd_put(&fs->inodes, parent);
+	return fd < 0 ? fd : take_new(fs, NULL, NULL, &fd, fi, entry);
+}
+
+/* Reads for a caller who wants what is there now, in one read(2). */
+static void read_copy(fuse_req_t req, const struct file *file, size_t size, off_t off)
+{
+	_cleanup_free_ char *data = malloc(size);
+
+	if (data == NULL) {
+		fuse_reply_err(req, ENOMEM);
+		return;
+	}
+	ssize_t n = pread(file->fd, data, size, off);
+
+	if (n < 0) {
+		fuse_reply_err(req, errno);
+		return;
+	}
+	fuse_reply_buf(req, data, (size_t)n);
+}
+
+void file_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi)
+{
+	const struct file *file = file_of(fi);
+	struct fuse_bufvec out = FUSE_BUFVEC_INIT(size);
+
+	if (file->pseudo || size < SPLICE_MIN) {
+		read_copy(req, file, size, off);
+		return;
+	}
+	out.buf[0].flags = FUSE_BUF_IS_FD | FUSE_BUF_FD_SEEK;
+	out.buf[0].fd = file->fd;
+	out.buf[0].pos = off;
+	fuse_reply_data(req, &out, FUSE_BUF_SPLICE_MOVE);
+}
+
+/* One write(2) of all that came, in the caller's name: files of the kernel's look at both. */
+static ssize_t write_pseudo(struct fs *fs, fuse_req_t req, const struct file *file,
+	struct fuse_bufvec *in, size_t size, off_t off)
+{
+	struct caller caller = name_caller(req);
+	struct fuse_bufvec copy = FUSE_BUFVEC_INIT(size);
+	_cleanup_free_ char *data = malloc(size != 0 ? size : 1);
+	uint32_t uid, gid;
+
+	if (data == NULL) {
+		return -ENOMEM;
+	}
+	copy.buf[0].mem = data;
+	ssize_t n = fuse_buf_copy(&copy, in, 0);
+
+	if (n < 0 || !ids_outside(&fs->uids, caller.uid, &uid) ||
+		!ids_outside(&fs->gids, caller.gid, &gid)) {
+		return n < 0 ? n : -EOVERFLOW;
+	}
+	identity_assume_fully(&fs->identity, uid, gid);
+	n = pwrite(file->fd, data, (size_t)n, off);
+	n = n < 0 ? -errno : n;
+	identity_resume(&fs->identity);
+	return n;
+}
+
+void file_write_buf(fuse_req_t req, fuse_ino_t ino, struct fuse_bufvec *in, off_t off,
+	struct fuse_file_info *fi)
+{
+	struct fs *fs = fs_of(req);
+	const struct file *file = file_of(fi);
+	size_t size = fuse_buf_size(in);
+	struct fuse_bufvec out = FUSE_BUFVEC_INIT(size);
+	ssize_t n;
+
+	if (file->pseudo) {
+		n = write_pseudo(fs, req, file, in, size, off);
+	} else {
+		out.buf[0].flags = FUSE_BUF_IS_FD | FUSE_BUF_FD_SEEK;
+		out.buf[0].fd = file->fd;
+		out.buf[0].pos = off;
+		n = fuse_buf_copy(&out, in, 0);
+	}
+	if (n < 0) {
+		fuse_reply_err(req, (int)-n);
+		return;
+	}
+	fuse_reply_write(req, (size_t)n);
+}
+
+void file_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	struct fs *fs = fs_of(req);
+	struct file *file = file_of(fi);
+
+	lock_drop(fs, file->inode, fi->lock_owner);
+	/* a close of a duplicate is how network file systems report what failed late */
+	int copy = file->writable ? fcntl(file->fd, F_DUPFD_CLOEXEC, 0) : -1;
+	int r = copy >= 0 && close(copy) != 0 ? errno : 0;
+
+	fuse_reply_err(req, r);
+}
+
+void file_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	file_close(fs_of(req), file_of(fi));
+	fuse_reply_err(req, 0);
+}
+
+void file_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_info *fi)
+{
+	int fd = file_of(fi)->fd;
+	int r = datasync ? fdatasync(fd) : fsync(fd);
+
+	fuse_reply_err(req, r == 0 ? 0 : errno);
+}
+
+void file_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off, off_t length,
+	struct fuse_file_info *fi)
+{
+	int r = fallocate(file_of(fi)->fd, mode, off, length) == 0 ? 0 : errno;
+
+	fuse_reply_err(req, r);
+}
+
+void file_copy_range(fuse_req_t req, fuse_ino_t ino_in, off_t off_in, struct fuse_file_info *fi_in,
+	fuse_ino_t ino_out, off_t off_out, struct fuse_file_info *fi_out, size_t len, int flags)
+{
+	ssize_t n = copy_file_range(file_of(fi_in)->fd, &off_in, file_of(fi_out)->fd, &off_out, len,
+		(unsigned)flags);
+
+	if (n < 0) {
+		fuse_reply_err(req, errno);
+		return;
+	}
+	fuse_reply_write(req, (size_t)n);
+}
+
+void file_lseek(fuse_req_t req, fuse_ino_t ino, off_t off, int whence, struct fuse_file_info *fi)
+{
+	off_t r = lseek(file_of(fi)->fd, off, whence);
+
+	if (r < 0) {
+		fuse_reply_err(req, errno);
+		return;
+	}
+	fuse_reply_lseek(req, r);
+}

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * sallyport-fs: one view of a directory tree, served through FUSE. This header is what its files
+ * share: the context and the handlers of each concern.
+ */
+#ifndef FS_FS_H
+#define FS_FS_H
+
+#define FUSE_USE_VERSION FUSE_MAKE_VERSION(3, 14)
+
+#include <fuse_lowlevel.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <sys/stat.h>
+
+#include "base/error.h"
+#include "base/wire.h"
+#include "fs/identity.h"
+#include "fs/ids.h"
+#include "fs/inode.h"
+#include "fs/lock.h"
+
+/*
+ * How long the kernel may trust names and attributes, in seconds. 0: it asks each time, so that a
+ * change made behind the view is seen at once.
+ */
+#define FS_HOST_TIMEOUT 0.0
+#define FS_CONTAINER_TIMEOUT 0.0
+
+/* Directories of the host view's root that only exist to be mounted on. */
+enum fs_synthetic {
+	FS_SYNTHETIC_CONTAINER, /* "c": the container view; listed */
+	FS_SYNTHETIC_PRIVATE,	/* ".sallyport": the launcher's; not listed */
+	FS_SYNTHETICS
+};
+
+#define FS_DEVICES_MAX 65534
+
+struct fs {
+	bool container; /* the container view; else the host view */
+	bool read_only;
+	double timeout;
+	uint32_t owner_uid, owner_gid;
+	struct identity identity;
+	struct id_map uids, gids;
+
+	struct inode_table inodes;
+	struct inode *synthetic[FS_SYNTHETICS]; /* host view */
+	int root_fd;
+	int proc_fd; /* /proc, O_PATH */
+	int self_fd; /* /proc/self/fd: the working directory of the serving threads */
+	struct lock_waiter waiter;
+
+	/* st_dev by their number in this view, see attr_ino() */
+	pthread_mutex_t devices_lock;
+	uint64_t *devices;
+	size_t n_devices;
+
+	struct fuse_session *session;
+	atomic_int idle_threads;
+	atomic_int threads;
+};
+
+/* An open file or directory; struct fuse_file_info's fh. */
+struct file {
+	int fd;
+	bool pseudo; /* on a file system of the kernel's own data */
+	bool writable;
+	struct inode *inode; /* holds one use of its descriptor */
+};
+
+/* The name of a descriptor in the serving threads' working directory (fs->self_fd). */
+struct fd_name {
+	char text[16];
+};
+struct fd_name fs_fd_name(int fd);
+
+struct fs *fs_of(fuse_req_t req);
+struct inode *fs_inode(struct fs *fs, fuse_ino_t ino);
+
+/* 0, or the errno that refuses NAME as one component of a path. */
+int fs_check_name(const char *name);
+
+/* 0, or the errno (positive) that refuses a change of the tree for REQ: read-only view, or a caller
+ * that has no business here. */
+int fs_check_change(struct fs *fs, fuse_req_t req);
+
+/* loop.c: serves with a pool of threads until the kernel ends the connection; never returns. */
+void loop_run(struct fs *fs) __attribute__((noreturn));
+
+/* attr.c */
+void attr_fill(struct fs *fs, const struct statx *stx, struct stat *st);
+uint64_t attr_ino(struct fs *fs, const struct statx *stx, uint64_t ino);
+/* statx(2) of INODE, which is verified to be the same still. Returns 0 or a negative errno. */
+int attr_statx(struct fs *fs, struct inode *inode, struct statx *stx);
+void attr_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
+void attr_setattr(
+	fuse_req_t req, fuse_ino_t ino, struct stat *attr, int set, struct fuse_file_info *fi);
+void attr_statfs(fuse_req_t req, fuse_ino_t ino);
+
+/* name.c */
+/* Looks NAME up in PARENT and counts one more reference of the kernel's. 0 or a negative errno. */
+int name_lookup_entry(
+	struct fs *fs, struct inode *parent, const char *name, struct fuse_entry_param *entry);
+/* The same for a name that the caller has just looked at. */
+int name_intern_entry(struct fs *fs, struct inode *parent, const char *name,
+	const struct statx *stx, struct fuse_entry_param *entry);
+void name_lookup(fuse_req_t req, fuse_ino_t parent, const char *name);
+void name_forget(fuse_req_t req, fuse_ino_t ino, uint64_t n);
+void name_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_data *forgets);
+void name_readlink(fuse_req_t req, fuse_ino_t ino);
+void name_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, dev_t rdev);
+void name_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode);
+void name_symlink(fuse_req_t req, const char *target, fuse_ino_t parent, const char *name);
+void name_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t parent, const char *name);
+void name_unlink(fuse_req_t req, fuse_ino_t parent, const char *name);
+void name_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name);
+void name_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t newparent,
+	const char *newname, unsigned flags);
+
+/* Who sent REQ. */
+struct caller name_caller(fuse_req_t req);
+/* Whom CALLER's new files in the directory DIR_FD belong to. 0 or -EOVERFLOW: no such id there. */
+int name_owner(
+	struct fs *fs, int dir_fd, const struct caller *caller, uint32_t *uid, uint32_t *gid);
+
+/* dir.c */
+void dir_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
+void dir_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi);
+void dir_readdirplus(
+	fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi);
+void dir_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
+void dir_fsyncdir(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_info *fi);
+/* The descriptor of the directory handle in FI, -1 for a synthetic one. */
+int dir_fd(const struct fuse_file_info *fi);
+
+/* file.c */
+/* Is FD on a file system of the kernel's own data (procfs, sysfs...), where sizes say nothing and
+ * the files look at who opens them? */
+bool file_is_pseudo(int fd);
+void file_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
+void file_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
+	struct fuse_file_info *fi);
+/* O_TMPFILE in PARENT for CALLER: fills ENTRY and FI. Returns 0 or a negative errno. */
+int file_tmpfile(struct fs *fs, struct inode *parent, const struct caller *caller, mode_t mode,
+	struct fuse_file_info *fi, struct fuse_entry_param *entry);
+/* Ends what file_open() and its like began. */
+void file_close(struct fs *fs, struct file *file);
+struct file *file_of(const struct fuse_file_info *fi);
+void file_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi);
+void file_write_buf(fuse_req_t req, fuse_ino_t ino, struct fuse_bufvec *in, off_t off,
+	struct fuse_file_info *fi);
+void file_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
+void file_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
+void file_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_info *fi);
+void file_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off, off_t length,
+	struct fuse_file_info *fi);
+void file_copy_range(fuse_req_t req, fuse_ino_t ino_in, off_t off_in, struct fuse_file_info *fi_in,
+	fuse_ino_t ino_out, off_t off_out, struct fuse_file_info *fi_out, size_t len, int flags);
+void file_lseek(fuse_req_t req, fuse_ino_t ino, off_t off, int whence, struct fuse_file_info *fi);
+
+/* xattr.c */
+void xattr_get(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size);
+void xattr_set(fuse_req_t req, fuse_ino_t ino, const char *name, const char *value, size_t size,
+	int flags);
+void xattr_list(fuse_req_t req, fuse_ino_t ino, size_t size);
+void xattr_remove(fuse_req_t req, fuse_ino_t ino, const char *name);
+
+/* ioctl.c */
+void ioctl_handle(fuse_req_t req, fuse_ino_t ino, int cmd, void *arg, struct fuse_file_info *fi,
+	unsigned flags, const void *in, size_t in_size, size_t out_size);
+
+#endif

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "fs/identity.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/securebits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* The C library's wrappers may act on all threads; these act on the calling one. */
+static int set_caps(const struct __user_cap_data_struct *caps)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+
+	return (int)syscall(SYS_capset, &header, caps);
+}
+
+int identity_init(struct identity *identity, int proc_fd, const struct wire_fs_start *start,
+	struct error *err)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+
+	identity->proc_fd = proc_fd;
+	identity->container_mnt = start->container_mnt;
+	identity->our_user = start->our_user;
+	identity->check = start->container_mnt.dev != 0 || start->container_mnt.ino != 0;
+	if (syscall(SYS_capget, &header, identity->caps) != 0) {
+		return error_set(err, errno, "read the capabilities");
+	}
+	/* Fails without CAP_SETPCAP; then each setfsuid is followed by a capset. */
+	int bits = prctl(PR_GET_SECUREBITS);
+
+	identity->keeps_caps = bits >= 0 &&
+		prctl(PR_SET_SECUREBITS, (unsigned long)bits | SECBIT_NO_SETUID_FIXUP) == 0;
+	return 0;
+}
+
+static void set_ids(uid_t uid, gid_t gid)
+{
+	syscall(SYS_setfsgid, gid);
+	syscall(SYS_setfsuid, uid);
+}
+
+void identity_assume(const struct identity *identity, uid_t uid, gid_t gid, mode_t umask_bits)
+{
+	umask(umask_bits & 0777);
+	if (uid == 0 && gid == 0) {
+		return;
+	}
+	set_ids(uid, gid);
+	if (!identity->keeps_caps) {
+		set_caps(identity->caps);
+	}
+}
+
+void identity_assume_fully(const struct identity *identity, uid_t uid, gid_t gid)
+{
+	struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3];
+
+	set_ids(uid, gid);
+	if (uid == 0) {
+		return;
+	}
+	memcpy(none, identity->caps, sizeof(none));
+	for (int i = 0; i < _LINUX_CAPABILITY_U32S_3; i++) {
+		none[i].effective = 0;
+	}
+	set_caps(none);
+}
+
+void identity_resume(const struct identity *identity)
+{
+	int saved = errno;
+
+	set_caps(identity->caps);
+	set_ids(0, 0);
+	if (!identity->keeps_caps) {
+		set_caps(identity->caps);
+	}
+	errno = saved;
+}
+
+static bool ns_of(const struct identity *identity, pid_t pid, const char *name,
+	struct wire_ns_id *out)
+{
+	char path[64];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "%d/ns/%s", (int)pid, name);
+	if (fstatat(identity->proc_fd, path, &st, 0) != 0) {
+		return false;
+	}
+	out->dev = st.st_dev;
+	out->ino = st.st_ino;
+	return true;
+}
+
+int identity_check(const struct identity *identity, pid_t pid)
+{
+	struct wire_ns_id mnt, user;
+
+	if (!identity->check || pid == 0) {
+		return 0;
+	}
+	if (!ns_of(identity, pid, "mnt", &mnt) || !ns_of(identity, pid, "user", &user)) {
+		return -EACCES;
+	}
+	if (mnt.dev == identity->container_mnt.dev && mnt.ino == identity->container_mnt.ino) {
+		return -EACCES;
+	}
+	if (user.dev != identity->our_user.dev || user.ino != identity->our_user.ino) {
+		return -EACCES;
+	}
+	return 0;
+}

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The inodes that the kernel knows, by the million, with a bounded number of descriptors. An inode
+ * is known by where it is (its directory's inode and its name there) and by what it is (device,
+ * number, mount, time of birth). Its O_PATH descriptor is made when needed, one component at a
+ * time from the nearest ancestor that has one, checked, and kept while there is room.
+ */
+#ifndef FS_INODE_H
+#define FS_INODE_H
+
+#include <limits.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/stat.h>
+
+#include "base/error.h"
+
+#define INODE_STATX_MASK (STATX_BASIC_STATS | STATX_BTIME | STATX_MNT_ID)
+
+struct inode_key {
+	uint32_t dev_major, dev_minor;
+	uint64_t ino;
+	uint64_t mnt; /* a directory bound to a second place is a second directory */
+};
+
+struct lock_owner;
+
+struct inode {
+	struct inode *next; /* in its bucket */
+	struct inode_key key;
+	struct statx_timestamp birth; /* zero: the file system doesn't say */
+	uint32_t type;		      /* S_IFMT part of the mode */
+	bool synthetic;		      /* has no file behind it */
+	bool hashed;
+	bool orphan;	  /* no name leads here: the descriptor is held till one does */
+	uint32_t refs;	  /* the table's users: 1 for the kernel's, children, requests */
+	uint64_t lookups; /* the kernel's */
+
+	struct inode *parent; /* holds a ref; NULL: the root, or nowhere known */
+	char *name;
+
+	int fd;
+	uint32_t fd_users;
+	struct inode *newer, *older; /* among the descriptors nobody uses */
+
+	/* What the page cache may be kept for: see file.c. */
+	struct statx_timestamp cached_ctime;
+	uint64_t cached_size;
+
+	struct lock_owner *lock_owners; /* lock.c's, under its own lock */
+};
+
+struct inode_table {
+	pthread_mutex_t lock;
+	struct inode **buckets;
+	size_t n_buckets;
+	size_t n_inodes;
+	struct inode *root;
+	struct inode idle; /* head of the ring of idle descriptors: .older is the newest */
+	size_t n_idle, max_idle;
+};
+
+/* ROOT_FD stays the caller's and must live as long. Returns 0 or a negative errno. */
+int inode_table_init(struct inode_table *table, int root_fd, size_t max_idle, struct error *err);
+
+/* A directory that nothing is behind, never freed. NULL where memory ran out. */
+struct inode *inode_new_synthetic(struct inode_table *table, uint64_t number);
+
+/* True where STX describes INODE. */
+bool inode_matches(const struct inode *inode, const struct statx *stx);
+
+/*
+ * The inode of STX, which was found as NAME in PARENT (NULL, NULL: nowhere, and *FD is then
+ * needed), with one more lookup. *FD, where it isn't -1, is an O_PATH descriptor of it, which is
+ * taken. NULL where memory ran out.
+ */
+struct inode *inode_intern(struct inode_table *table, struct inode *parent, const char *name,
+	const struct statx *stx, int *fd);
+
+/* The inode of STX if the kernel knows it, with a ref that the caller gives back; or NULL. */
+struct inode *inode_find(struct inode_table *table, const struct statx *stx);
+void inode_unref(struct inode_table *table, struct inode *inode);
+
+/* The kernel dropped N lookups. */
+void inode_forget(struct inode_table *table, struct inode *inode, uint64_t n);
+
+/*
+ * An O_PATH descriptor of INODE, which is the table's; inode_fd_put() says when it's no longer
+ * used. Returns a negative errno where it can't be had: -ESTALE where the inode isn't at its place
+ * any more.
+ */
+int inode_fd_get(struct inode_table *table, struct inode *inode);
+void inode_fd_put(struct inode_table *table, struct inode *inode);
+
+/*
+ * Where INODE has no descriptor: its directory and, in NAME, its name there, so that a look at it
+ * needs none. The parent comes with a ref. NULL where it has a descriptor, or no place.
+ */
+struct inode *inode_place(
+	struct inode_table *table, struct inode *inode, char name[static NAME_MAX + 1]);
+
+/* INODE is now NAME in PARENT. */
+void inode_moved(
+	struct inode_table *table, struct inode *inode, struct inode *parent, const char *name);
+
+/* NAME in PARENT no longer leads to INODE, of which the caller uses the descriptor. */
+void inode_lost(
+	struct inode_table *table, struct inode *inode, struct inode *parent, const char *name);
+
+/* Closes all idle descriptors: the process has run out of them. True where there were some. */
+bool inode_shed(struct inode_table *table);
+
+/* The path of INODE from the root, "" for the root itself. Returns its length or a negative errno.
+ */
+int inode_path(struct inode_table *table, struct inode *inode, char *path, size_t size);
+
+#endif

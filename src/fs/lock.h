@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * flock(2) and POSIX locks, taken on the real files, so that they hold against the other users of
+ * those too. A POSIX lock of one owner is an open file description lock of a descriptor of its
+ * own. Who has to wait is retried by one thread for all.
+ */
+#ifndef FS_LOCK_H
+#define FS_LOCK_H
+
+#include <fuse_lowlevel.h>
+#include <pthread.h>
+
+#include "base/error.h"
+
+struct fs;
+struct inode;
+struct lock_wait;
+
+struct lock_waiter {
+	pthread_mutex_t lock; /* also for the owners of all inodes */
+	pthread_cond_t some;
+	struct lock_wait *waits;
+};
+
+/* Starts the waiting thread. Returns 0 or a negative errno. */
+int lock_init(struct fs *fs, struct error *err);
+
+void lock_getlk(
+	fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi, struct flock *lock);
+void lock_setlk(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi, struct flock *lock,
+	int sleep);
+void lock_flock(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi, int op);
+
+/* OWNER closed a descriptor of INODE: its POSIX locks end. */
+void lock_drop(struct fs *fs, struct inode *inode, uint64_t owner);
+
+#endif

@@ -1,0 +1,466 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Names: finding, making, removing and moving them. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "fs/contain.h"
+#include "fs/fs.h"
+
+static const char *const synthetic_names[FS_SYNTHETICS] = {
+	[FS_SYNTHETIC_CONTAINER] = "c",
+	[FS_SYNTHETIC_PRIVATE] = ".sallyport",
+};
+
+/* The synthetic directory that NAME in PARENT is, or NULL. */
+static struct inode *synthetic_at(struct fs *fs, const struct inode *parent, const char *name)
+{
+	if (fs->container || parent != fs->inodes.root) {
+		return NULL;
+	}
+	for (int i = 0; i < FS_SYNTHETICS; i++) {
+		if (strcmp(name, synthetic_names[i]) == 0) {
+			return fs->synthetic[i];
+		}
+	}
+	return NULL;
+}
+
+static void fill_entry(struct fs *fs, struct inode *inode, const struct statx *stx,
+	struct fuse_entry_param *entry)
+{
+	memset(entry, 0, sizeof(*entry));
+	entry->ino = (fuse_ino_t)(uintptr_t)inode;
+	entry->generation = 1;
+	entry->attr_timeout = fs->timeout;
+	entry->entry_timeout = fs->timeout;
+	attr_fill(fs, stx, &entry->attr);
+}
+
+int name_intern_entry(struct fs *fs, struct inode *parent, const char *name,
+	const struct statx *stx, struct fuse_entry_param *entry)
+{
+	int none = -1;
+	struct inode *inode = inode_intern(&fs->inodes, parent, name, stx, &none);
+
+	if (inode == NULL) {
+		return -ENOMEM;
+	}
+	fill_entry(fs, inode, stx, entry);
+	return 0;
+}
+
+int name_lookup_entry(
+	struct fs *fs, struct inode *parent, const char *name, struct fuse_entry_param *entry)
+{
+	struct inode *synthetic = synthetic_at(fs, parent, name);
+	struct statx stx;
+
+	if (synthetic != NULL) {
+		attr_statx(fs, synthetic, &stx);
+		fill_entry(fs, synthetic, &stx, entry);
+		entry->attr.st_ino = synthetic->key.ino;
+		return 0;
+	}
+	if (parent->synthetic) {
+		return -ENOENT;
+	}
+	int fd = inode_fd_get(&fs->inodes, parent);
+
+	if (fd < 0) {
+		return fd;
+	}
+	int r = statx(fd, name, AT_SYMLINK_NOFOLLOW, INODE_STATX_MASK, &stx) == 0 ? 0 : -errno;
+
+	inode_fd_put(&fs->inodes, parent);
+	return r == 0 ? name_intern_entry(fs, parent, name, &stx, entry) : r;
+}
+
+/* Ends a request that makes or finds a name: R is 0 or a negative errno. */
+static void reply_entry(
+	fuse_req_t req, struct fs *fs, int r, const struct fuse_entry_param *entry)
+{
+	if (r < 0) {
+		fuse_reply_err(req, -r);
+		return;
+	}
+	if (fuse_reply_entry(req, entry) == -ENOENT) {
+		/* the kernel had given up waiting: it doesn't know of this lookup */
+		inode_forget(&fs->inodes, fs_inode(fs, entry->ino), 1);
+	}
+}
+
+void name_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+	struct fs *fs = fs_of(req);
+	struct fuse_entry_param entry;
+	int r = -fs_check_name(name);
+
+	if (r == 0) {
+		r = name_lookup_entry(fs, fs_inode(fs, parent), name, &entry);
+	}
+	reply_entry(req, fs, r, &entry);
+}
+
+void name_forget(fuse_req_t req, fuse_ino_t ino, uint64_t n)
+{
+	struct fs *fs = fs_of(req);
+
+	inode_forget(&fs->inodes, fs_inode(fs, ino), n);
+	fuse_reply_none(req);
+}
+
+void name_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_data *forgets)
+{
+	struct fs *fs = fs_of(req);
+
+	for (size_t i = 0; i < count; i++) {
+		inode_forget(&fs->inodes, fs_inode(fs, forgets[i].ino), forgets[i].nlookup);
+	}
+	fuse_reply_none(req);
+}
+
+/* What the container's link INODE, whose text is TARGET, says in a session. */
+static int contained(struct fs *fs, struct inode *inode, const char *target, char *out, size_t size)
+{
+	struct contain_root root = { .root_fd = fs->root_fd, .self_fd = fs->self_fd };
+	char dir[PATH_MAX];
+	int r = inode_path(&fs->inodes, inode, dir, sizeof(dir));
+
+	if (r < 0) {
+		/* out of reach by a path, or gone: nothing to resolve against */
+		dir[0] = '\0';
+	}
+	char *slash = strrchr(dir, '/');
+
+	if (slash != NULL) {
+		*slash = '\0';
+	}
+	return contain_target(dir, target, contain_resolve_in_root, &root, out, size);
+}
+
+void name_readlink(fuse_req_t req, fuse_ino_t ino)
+{
+	struct fs *fs = fs_of(req);
+	struct inode *inode = fs_inode(fs, ino);
+	char target[PATH_MAX];
+	char out[PATH_MAX];
+	int fd = inode_fd_get(&fs->inodes, inode);
+
+	if (fd < 0) {
+		fuse_reply_err(req, -fd);
+		return;
+	}
+	ssize_t n = readlinkat(fd, "", target, sizeof(target));
+	int r = n < 0 ? -errno : (size_t)n >= sizeof(target) ? -ENAMETOOLONG : 0;
+
+	inode_fd_put(&fs->inodes, inode);
+	if (r == 0) {
+		target[n] = '\0';
+		if (fs->container) {
+			r = contained(fs, inode, target, out, sizeof(out));
+		}
+	}
+	if (r < 0) {
+		fuse_reply_err(req, -r);
+		return;
+	}
+	fuse_reply_readlink(req, fs->container ? out : target);
+}
+
+/* A request that changes NAME in a directory. */
+struct change {
+	struct fs *fs;
+	struct inode *parent;
+	const char *name;
+	int fd; /* the directory's, in use */
+};
+
+/* Returns 0 or a negative errno; 0 is followed by change_end(). */
+static int change_begin(struct change *change, fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+	struct fs *fs = fs_of(req);
+	int r = fs_check_name(name);
+
+	if (r == 0) {
+		r = fs_check_change(fs, req);
+	}
+	if (r != 0) {
+		return -r;
+	}
+	*change = (struct change){ .fs = fs, .parent = fs_inode(fs, parent), .name = name };
+	change->fd = inode_fd_get(&fs->inodes, change->parent);
+	return change->fd < 0 ? change->fd : 0;
+}
+
+static void change_end(struct change *change)
+{
+	inode_fd_put(&change->fs->inodes, change->parent);
+}
+
+int name_owner(struct fs *fs, int dir_fd, const struct caller *caller, uint32_t *uid, uint32_t *gid)
+{
+	struct stat st;
+
+	if (!ids_outside(&fs->uids, caller->uid, uid) ||
+		!ids_outside(&fs->gids, caller->gid, gid)) {
+		return -EOVERFLOW;
+	}
+	if (!fs->container && caller->uid == 0 && fs->owner_uid != UINT32_MAX &&
+		fstat(dir_fd, &st) == 0 && st.st_uid == fs->owner_uid) {
+		*uid = fs->owner_uid;
+		*gid = fs->owner_gid != UINT32_MAX ? fs->owner_gid : *gid;
+	}
+	return 0;
+}
+
+struct caller name_caller(fuse_req_t req)
+{
+	const struct fuse_ctx *ctx = fuse_req_ctx(req);
+
+	return (struct caller){ ctx->uid, ctx->gid, ctx->pid, ctx->umask };
+}
+
+struct make {
+	mode_t mode;
+	dev_t rdev;
+	const char *target;
+};
+
+static int make_node(int fd, const char *name, const struct make *make)
+{
+	return mknodat(fd, name, make->mode, make->rdev);
+}
+
+static int make_dir(int fd, const char *name, const struct make *make)
+{
+	return mkdirat(fd, name, make->mode);
+}
+
+static int make_link(int fd, const char *name, const struct make *make)
+{
+	return symlinkat(make->target, fd, name);
+}
+
+static void make_name(fuse_req_t req, fuse_ino_t parent, const char *name,
+	int (*make)(int fd, const char *name, const struct make *), const struct make *what)
+{
+	struct caller caller = name_caller(req);
+	struct change change;
+	struct fuse_entry_param entry;
+	uint32_t uid, gid;
+	int r = change_begin(&change, req, parent, name);
+
+	if (r < 0) {
+		fuse_reply_err(req, -r);
+		return;
+	}
+	struct fs *fs = change.fs;
+
+	r = synthetic_at(fs, change.parent, name) != NULL ? -EEXIST : 0;
+	if (r == 0) {
+		r = name_owner(fs, change.fd, &caller, &uid, &gid);
+	}
+	if (r == 0) {
+		identity_assume(&fs->identity, uid, gid, caller.umask);
+		r = make(change.fd, name, what) == 0 ? 0 : -errno;
+		identity_resume(&fs->identity);
+	}
+	if (r == 0) {
+		r = name_lookup_entry(fs, change.parent, name, &entry);
+	}
+	change_end(&change);
+	reply_entry(req, fs, r, &entry);
+}
+
+void name_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, dev_t rdev)
+{
+	struct make what = { .mode = mode, .rdev = rdev };
+
+	make_name(req, parent, name, make_node, &what);
+}
+
+void name_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
+{
+	struct make what = { .mode = mode };
+
+	make_name(req, parent, name, make_dir, &what);
+}
+
+void name_symlink(fuse_req_t req, const char *target, fuse_ino_t parent, const char *name)
+{
+	struct make what = { .target = target };
+
+	make_name(req, parent, name, make_link, &what);
+}
+
+void name_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t parent, const char *name)
+{
+	struct fs *fs = fs_of(req);
+	struct inode *inode = fs_inode(fs, ino);
+	struct change change;
+	struct fuse_entry_param entry;
+	int r = change_begin(&change, req, parent, name);
+
+	if (r < 0) {
+		fuse_reply_err(req, -r);
+		return;
+	}
+	int fd = inode_fd_get(&fs->inodes, inode);
+
+	r = synthetic_at(fs, change.parent, name) != NULL ? -EEXIST : fd < 0 ? fd : 0;
+	if (r == 0) {
+		r = linkat(fd, "", change.fd, name, AT_EMPTY_PATH) == 0 ? 0 : -errno;
+	}
+	if (fd >= 0) {
+		inode_fd_put(&fs->inodes, inode);
+	}
+	if (r == 0) {
+		r = name_lookup_entry(fs, change.parent, name, &entry);
+	}
+	change_end(&change);
+	reply_entry(req, fs, r, &entry);
+}
+
+/* The inode that the kernel knows of NAME, with a ref and its descriptor in use: it is about to
+ * lose its name. NULL where there is none. */
+static struct inode *hold_at(struct fs *fs, int dir_fd, const char *name)
+{
+	struct statx stx;
+
+	if (statx(dir_fd, name, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, INODE_STATX_MASK, &stx) !=
+		0) {
+		return NULL;
+	}
+	struct inode *inode = inode_find(&fs->inodes, &stx);
+
+	if (inode != NULL && inode_fd_get(&fs->inodes, inode) < 0) {
+		inode_unref(&fs->inodes, inode);
+		return NULL;
+	}
+	return inode;
+}
+
+static void let_go(struct fs *fs, struct inode *inode)
+{
+	if (inode != NULL) {
+		inode_fd_put(&fs->inodes, inode);
+		inode_unref(&fs->inodes, inode);
+	}
+}
+
+static void remove_name(fuse_req_t req, fuse_ino_t parent, const char *name, int flags)
+{
+	struct change change;
+	int r = change_begin(&change, req, parent, name);
+
+	if (r < 0) {
+		fuse_reply_err(req, -r);
+		return;
+	}
+	struct fs *fs = change.fs;
+
+	if (synthetic_at(fs, change.parent, name) != NULL) {
+		r = EBUSY;
+	} else {
+		struct inode *inode = hold_at(fs, change.fd, name);
+
+		r = unlinkat(change.fd, name, flags) == 0 ? 0 : errno;
+		if (r == 0 && inode != NULL) {
+			inode_lost(&fs->inodes, inode, change.parent, name);
+		}
+		let_go(fs, inode);
+	}
+	change_end(&change);
+	fuse_reply_err(req, r);
+}
+
+void name_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+	remove_name(req, parent, name, 0);
+}
+
+void name_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+	remove_name(req, parent, name, AT_REMOVEDIR);
+}
+
+/* What the kernel knows under NAME is there now. */
+static void note_moved(struct fs *fs, const struct change *to)
+{
+	struct inode *inode = hold_at(fs, to->fd, to->name);
+
+	if (inode != NULL) {
+		inode_moved(&fs->inodes, inode, to->parent, to->name);
+	}
+	let_go(fs, inode);
+}
+
+static int do_rename(
+	struct fs *fs, const struct change *from, const struct change *to, unsigned flags)
+{
+	struct inode *moved = hold_at(fs, from->fd, from->name);
+	struct inode *replaced = hold_at(fs, to->fd, to->name);
+	int r = (int)syscall(SYS_renameat2, from->fd, from->name, to->fd, to->name, flags);
+
+	r = r == 0 ? 0 : -errno;
+	if (r == 0) {
+		if (replaced != NULL && replaced != moved) {
+			inode_lost(&fs->inodes, replaced, to->parent, to->name);
+		}
+		if (moved != NULL) {
+			inode_moved(&fs->inodes, moved, to->parent, to->name);
+		}
+		note_moved(fs, to);
+		if (flags & RENAME_EXCHANGE) {
+			note_moved(fs, from);
+		}
+	}
+	let_go(fs, moved);
+	let_go(fs, replaced);
+	return r;
+}
+
+void name_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t newparent,
+	const char *newname, unsigned flags)
+{
+	struct caller caller = name_caller(req);
+	struct change from, to;
+	uint32_t uid, gid;
+	int r = change_begin(&from, req, parent, name);
+
+	if (r < 0) {
+		fuse_reply_err(req, -r);
+		return;
+	}
+	r = change_begin(&to, req, newparent, newname);
+	if (r < 0) {
+		change_end(&from);
+		fuse_reply_err(req, -r);
+		return;
+	}
+	struct fs *fs = from.fs;
+
+	if (synthetic_at(fs, from.parent, name) != NULL ||
+		synthetic_at(fs, to.parent, newname) != NULL) {
+		r = -EBUSY;
+	} else if (flags & RENAME_WHITEOUT) {
+		/* makes a node, in somebody's name */
+		r = name_owner(fs, from.fd, &caller, &uid, &gid);
+		if (r == 0) {
+			identity_assume(&fs->identity, uid, gid, caller.umask);
+			r = do_rename(fs, &from, &to, flags);
+			identity_resume(&fs->identity);
+		}
+	} else {
+		r = do_rename(fs, &from, &to, flags);
+	}
+	change_end(&to);
+	change_end(&from);
+	fuse_reply_err(req, -r);
+}

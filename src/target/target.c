@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "target/target.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/str.h"
+#include "target/engine.h"
+#include "target/match.h"
+#include "target/roll.h"
+
+/*
+ * The most telling engine first: a container that several know (docker's is containerd's and runc's
+ * too) goes by its first one's name. One lister can serve several names.
+ */
+static const struct {
+	const char *name;
+	int (*list)(struct roll *roll, struct error *err);
+} engines[] = {
+	{ "docker", docker_list },
+	{ "podman", podman_list },
+	{ "cri", containerd_list },
+	{ "containerd", containerd_list },
+	{ "lxd", lxd_list },
+	{ "incus", lxd_list },
+	{ "lxc", lxc_list },
+	{ "nspawn", nspawn_list },
+	{ "flatpak", flatpak_list },
+	{ "firejail", firejail_list },
+	{ "runc", oci_list },
+	{ "crun", oci_list },
+	{ "cgroup", NULL },
+	{ "pid", NULL },
+};
+
+const char *target_engines(void)
+{
+	static char names[256];
+
+	for (size_t i = 0; names[0] == '\0' || i < ARRAY_SIZE(engines); i++) {
+		if (i == 0 && names[0] != '\0') {
+			break;
+		}
+		size_t used = strlen(names);
+		snprintf(names + used, sizeof(names) - used, "%s%s", i > 0 ? ", " : "",
+			engines[i].name);
+	}
+	return names;
+}
+
+static int check_engine(const char *engine, struct error *err)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(engines); i++) {
+		if (str_equal(engine, engines[i].name)) {
+			return 0;
+		}
+	}
+	return error_set(err, 0, "unknown engine %s (known: %s)", engine, target_engines());
+}
+
+/* Fills ROLL by ENGINE's lister, or by all, each once. */
+static void gather(struct roll *roll, const char *engine)
+{
+	int (*done)(struct roll *, struct error *) = NULL;
+	struct error err = { 0 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(engines); i++) {
+		if (engines[i].list == NULL || engines[i].list == done ||
+			(engine != NULL && !str_equal(engine, engines[i].name))) {
+			continue;
+		}
+		done = engines[i].list;
+		if (done(roll, &err) < 0) {
+			roll_warn(roll, "%s: %s", engines[i].name, err.message);
+		}
+	}
+	if (!str_equal(engine, "pid") && cgroup_list(roll, &err) < 0) {
+		roll_warn(roll, "cgroups: %s", err.message);
+	}
+}
+
+/* Leaves only ENGINE's: a lister may serve several. */
+static void narrow(struct target_list *list, const char *engine)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < list->count; i++) {
+		if (str_equal(list->targets[i].engine, engine)) {
+			list->targets[kept++] = list->targets[i];
+		} else {
+			target_finish(&list->targets[i]);
+		}
+	}
+	list->count = kept;
+}
+
+int target_list(struct target_list *list, const char *engine, char **warnings, struct error *err)
+{
+	struct roll roll = { 0 };
+
+	*list = (struct target_list){ 0 };
+	*warnings = NULL;
+	if (engine != NULL && check_engine(engine, err) < 0) {
+		return -EINVAL;
+	}
+	gather(&roll, engine);
+	if (roll_merge(&roll) < 0) {
+		roll_finish(&roll);
+		return error_set(err, ENOMEM, "list containers");
+	}
+	if (engine != NULL) {
+		narrow(&roll.list, engine);
+	}
+	*list = roll.list;
+	*warnings = roll.warnings;
+	return 0;
+}
+
+/* The target of LIST that is named, or whose init or other process is the pid that NAME is. */
+static int pick(struct target *out, struct target_list *list, const char *name, const char *engine,
+	struct error *err)
+{
+	uint64_t number;
+	size_t index;
+	int r = match_find(list, name, &index, err);
+
+	if (r == -ENOENT && str_to_u64(name, INT32_MAX, &number) == 0 && number > 0) {
+		for (index = 0; index < list->count; index++) {
+			if (list->targets[index].pid == (pid_t)number) {
+				r = 0;
+				break;
+			}
+		}
+		if (r < 0 && engine == NULL) {
+			return pid_target(out, (pid_t)number, err);
+		}
+	}
+	if (r < 0) {
+		return r;
+	}
+	*out = list->targets[index];
+	list->targets[index] = (struct target){ 0 };
+	return 0;
+}
+
+static int check(const struct target *target, struct error *err)
+{
+	if (target->pid == 0) {
+		return error_set(err, 0, "container %s (%s) is not running", target->name,
+			target->engine);
+	}
+	return pid_check_attachable(target->pid, target->name, err);
+}
+
+int target_resolve(struct target *out, const char *name, const char *engine, struct error *err)
+{
+	struct target_list list;
+	_cleanup_free_ char *warnings = NULL;
+	uint64_t number;
+	int r;
+
+	*out = (struct target){ 0 };
+	if (*name == '\0') {
+		return error_set(err, 0, "the container's name is empty");
+	}
+	if (str_equal(engine, "pid")) {
+		if (str_to_u64(name, INT32_MAX, &number) < 0 || number == 0) {
+			return error_set(err, 0, "%.64s is not a pid", name);
+		}
+		r = pid_target(out, (pid_t)number, err);
+	} else {
+		r = target_list(&list, engine, &warnings, err);
+		if (r == 0) {
+			r = pick(out, &list, name, engine, err);
+			target_list_finish(&list);
+		}
+		/* The one that is meant may be where nothing could be read. */
+		if (r == -ENOENT && warnings != NULL && err != NULL) {
+			size_t used = strlen(err->message);
+
+			snprintf(err->message + used, sizeof(err->message) - used, "; %.*s",
+				(int)strcspn(warnings, "\n"), warnings);
+		}
+	}
+	if (r == 0) {
+		r = check(out, err);
+	}
+	if (r < 0) {
+		target_finish(out);
+	}
+	return r;
+}
+
+void target_finish(struct target *target)
+{
+	if (target == NULL) {
+		return;
+	}
+	free(target->name);
+	free(target->id);
+	free(target->image);
+	*target = (struct target){ 0 };
+}
+
+void target_list_finish(struct target_list *list)
+{
+	if (list == NULL) {
+		return;
+	}
+	for (size_t i = 0; i < list->count; i++) {
+		target_finish(&list->targets[i]);
+	}
+	free(list->targets);
+	*list = (struct target_list){ 0 };
+}
