@@ -328,7 +328,7 @@ start_bwrap()
 	ENGINE= ROOTFS=$T/bwrap
 	have bwrap || return 1
 	make_rootfs "$ROOTFS"
-	bwrap --unshare-all --as-pid-1 --bind "$ROOTFS" / --proc /proc --dev /dev --hostname sp-bwrap \
+	bwrap --unshare-all --as-pid-1 --die-with-parent --bind "$ROOTFS" / --proc /proc --dev /dev --hostname sp-bwrap \
 		--clearenv --setenv PATH /bin --setenv WORLD container "${INIT[@]}" \
 		</dev/null >"$T/bwrap.log" 2>&1 &
 	pid=$!
