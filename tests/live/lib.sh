@@ -195,10 +195,10 @@ host_pid()
 	return 1
 }
 
-# in_pty COMMAND...: on a terminal of its own; see pty.py.
+# in_pty COMMAND...: on a terminal of its own; see terminal.py.
 in_pty()
 {
-	"$HERE/pty.py" "$@"
+	"$HERE/terminal.py" "$@"
 }
 
 finish()

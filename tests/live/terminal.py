@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""pty.py [--size ROWSxCOLS] [--timeout SECONDS] [--step EXPECT SEND]... -- COMMAND...
+"""terminal.py [--size ROWSxCOLS] [--timeout SECONDS] [--step EXPECT SEND]... -- COMMAND...
 
 Runs COMMAND on a terminal of its own and plays its operator: each step waits until the regular
 expression EXPECT has been printed (after what the last step saw) and then does SEND:
