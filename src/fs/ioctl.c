@@ -34,8 +34,8 @@ static const struct known_ioctl *find(unsigned cmd)
 	return NULL;
 }
 
-void ioctl_handle(fuse_req_t req, fuse_ino_t ino, int cmd, void *arg, struct fuse_file_info *fi,
-	unsigned flags, const void *in, size_t in_size, size_t out_size)
+void ioctl_handle(fuse_req_t req, fuse_ino_t ino, unsigned int cmd, void *arg,
+	struct fuse_file_info *fi, unsigned flags, const void *in, size_t in_size, size_t out_size)
 {
 	struct fs *fs = fs_of(req);
 	const struct known_ioctl *io = find((unsigned)cmd);

@@ -20,19 +20,8 @@ static const struct {
 	const char *name;
 	int (*list)(struct roll *roll, struct error *err);
 } engines[] = {
-	{ "docker", docker_list },
-	{ "podman", podman_list },
-	{ "cri", containerd_list },
-	{ "containerd", containerd_list },
-	{ "lxd", lxd_list },
-	{ "incus", lxd_list },
-	{ "lxc", lxc_list },
-	{ "nspawn", nspawn_list },
-	{ "flatpak", flatpak_list },
-	{ "firejail", firejail_list },
 	{ "runc", oci_list },
 	{ "crun", oci_list },
-	{ "cgroup", NULL },
 	{ "pid", NULL },
 };
 
@@ -76,9 +65,6 @@ static void gather(struct roll *roll, const char *engine)
 		if (done(roll, &err) < 0) {
 			roll_warn(roll, "%s: %s", engines[i].name, err.message);
 		}
-	}
-	if (!str_equal(engine, "pid") && cgroup_list(roll, &err) < 0) {
-		roll_warn(roll, "cgroups: %s", err.message);
 	}
 }
 
@@ -149,8 +135,8 @@ static int pick(struct target *out, struct target_list *list, const char *name, 
 static int check(const struct target *target, struct error *err)
 {
 	if (target->pid == 0) {
-		return error_set(err, 0, "container %s (%s) is not running", target->name,
-			target->engine);
+		return error_set(
+			err, 0, "container %s (%s) is not running", target->name, target->engine);
 	}
 	return pid_check_attachable(target->pid, target->name, err);
 }
