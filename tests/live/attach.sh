@@ -102,10 +102,10 @@ attach sh -c 'for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16; do /c/bin/cat /et
 check "many at once" test "$(grep -c 'of the container' "$work/many")" = 16
 
 session() { "$sallyport" attach "$init" -- sleep 30 </dev/null >/dev/null 2>"$work/errors" & front=$!; sleep 1; }
-gone() { [ -z "$(pgrep -P 1 -x sallyport-gate; pgrep -x sallyport-gate; pgrep -x sallyport-fs)" ]; }
+gone() { [ -z "$(pgrep -f "^$(dirname "$sallyport")/sallyport-(gate|fs)")" ]; }
 for victim in sallyport-gate sallyport-fs; do
 	session
-	kill -9 "$(pgrep -n -x "$victim")"
+	kill -9 "$(pgrep -n -f "^$(dirname "$sallyport")/$victim")"
 	wait "$front"
 	check "$victim killed: the session ends with 125" test $? = 125
 	check "and says so" grep -q "$victim.*has ended" "$work/errors"
