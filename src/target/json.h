@@ -18,8 +18,7 @@
  * NAME is what messages call it; they never quote the data. The caller gives the result to
  * json_object_put(). NULL on failure.
  */
-struct json_object *json_parse(
-	const char *data, size_t size, const char *name, struct error *err);
+struct json_object *json_parse(const char *data, size_t size, const char *name, struct error *err);
 
 /*
  * The value at PATH ("State/Pid": member Pid of member State) below OBJECT, where it has TYPE; else

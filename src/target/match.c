@@ -94,8 +94,8 @@ static void append(char *out, size_t size, size_t *used, const char *text)
 }
 
 /* "web, db and 5 more" of the N CANDIDATES. Names are cut at 64 bytes; the log escapes them. */
-static void enumerate(char *out, size_t size, const struct candidate *candidates, size_t n,
-	bool with_engine)
+static void enumerate(
+	char *out, size_t size, const struct candidate *candidates, size_t n, bool with_engine)
 {
 	char item[256];
 	size_t used = 0;
@@ -108,8 +108,7 @@ static void enumerate(char *out, size_t size, const struct candidate *candidates
 		append(out, size, &used, item);
 		if (with_engine) {
 			snprintf(item, sizeof(item), " (%s%s%.12s%s)", target->engine,
-				target->id != NULL ? " " : "",
-				target->id != NULL ? target->id : "",
+				target->id != NULL ? " " : "", target->id != NULL ? target->id : "",
 				target->pid == 0 ? ", not running" : "");
 			append(out, size, &used, item);
 		}
@@ -133,8 +132,8 @@ static int unknown(const struct target_list *list, const char *name, struct erro
 		const struct target *target = &list->targets[i];
 
 		if (target->pid != 0) {
-			candidates[n++] = (struct candidate){ target,
-				match_distance(name, target->name) };
+			candidates[n++] =
+				(struct candidate){ target, match_distance(name, target->name) };
 		}
 	}
 	qsort(candidates, n, sizeof(*candidates), nearer);

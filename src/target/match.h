@@ -17,8 +17,8 @@
  */
 int match_find(const struct target_list *list, const char *name, size_t *index, struct error *err);
 
-/* Number of insertions, deletions, replacements and swaps of neighbours between A and B, of which at
- * most 64 bytes are looked at. */
+/* Number of insertions, deletions, replacements and swaps of neighbours between A and B, of which
+ * at most 64 bytes are looked at. */
 unsigned int match_distance(const char *a, const char *b);
 
 #endif

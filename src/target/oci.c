@@ -75,8 +75,7 @@ static bool is_component(const char *id)
 	return *id != '\0' && *id != '.' && strchr(id, '/') == NULL && strlen(id) < 256;
 }
 
-int oci_lookup(
-	struct oci_state *state, const struct place *place, const char *root, const char *id)
+int oci_lookup(struct oci_state *state, const struct place *place, const char *root, const char *id)
 {
 	int r = -ENOENT;
 
@@ -109,9 +108,9 @@ int oci_lookup_system(struct oci_state *state, const char *namespace, const char
 		if (roots[i].namespaced && namespace == NULL) {
 			continue;
 		}
-		_cleanup_free_ char *root =
-			roots[i].namespaced ? str_format("%s/%s", roots[i].root, namespace)
-					    : strdup(roots[i].root);
+		_cleanup_free_ char *root = roots[i].namespaced
+						    ? str_format("%s/%s", roots[i].root, namespace)
+						    : strdup(roots[i].root);
 		if (root != NULL && oci_lookup(state, &system, root, id) == 0) {
 			return 0;
 		}

@@ -15,8 +15,8 @@ struct oci_state {
 	char *rootfs;	     /* owned; NULL where unknown */
 };
 
-/* Reads OBJECT, the content of a state.json of runc or a status file of crun. Returns 0, or -EINVAL where it is
- * neither. */
+/* Reads OBJECT, the content of a state.json of runc or a status file of crun. Returns 0, or -EINVAL
+ * where it is neither. */
 int oci_parse_state(struct oci_state *state, struct json_object *object);
 
 /*
@@ -26,8 +26,8 @@ int oci_parse_state(struct oci_state *state, struct json_object *object);
 int oci_lookup(
 	struct oci_state *state, const struct place *place, const char *root, const char *id);
 
-/* The same in every directory where runtimes of the system keep their state, for the engine's namespace
- * NAMESPACE ("moby", "k8s.io"; NULL: none). */
+/* The same in every directory where runtimes of the system keep their state, for the engine's
+ * namespace NAMESPACE ("moby", "k8s.io"; NULL: none). */
 int oci_lookup_system(struct oci_state *state, const char *namespace, const char *id);
 
 void oci_state_finish(struct oci_state *state);

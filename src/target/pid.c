@@ -23,8 +23,8 @@ int pid_target(struct target *out, pid_t pid, struct error *err)
 		return error_set(err, ESRCH, "process %d", pid);
 	}
 	if (process.tgid != pid) {
-		return error_set(err, 0, "%d is a thread of process %d, not a process", pid,
-			process.tgid);
+		return error_set(
+			err, 0, "%d is a thread of process %d, not a process", pid, process.tgid);
 	}
 	if (process.kernel_thread) {
 		return error_set(err, 0, "process %d is a kernel thread", pid);

@@ -44,8 +44,8 @@ void roll_warn(struct roll *roll, const char *format, ...) __attribute__((format
 
 /*
  * Leaves each container once, by its first entry, the system's before those of users: two entries
- * are the same container where they run as the same pid, or have the same id and owner. Returns 0 or
- * -ENOMEM.
+ * are the same container where they run as the same pid, or have the same id and owner. Returns 0
+ * or -ENOMEM.
  */
 int roll_merge(struct roll *roll);
 

@@ -22,9 +22,8 @@
 int state_open(const struct place *place, const char *path, mode_t type, struct error *err)
 {
 	/* Crossing into a mount of the user's own could mean to wait for his FUSE server. */
-	uint64_t resolve = place->owner == 0
-				   ? 0
-				   : RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV;
+	uint64_t resolve =
+		place->owner == 0 ? 0 : RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV;
 	_cleanup_close_ int fd = fd_openat2(place->fd, path, O_PATH, resolve);
 	char self[64];
 	struct stat st;
@@ -130,7 +129,8 @@ static int open_place(const char *path, uid_t uid)
 			      &st) < 0) {
 		return -1;
 	}
-	if (st.stx_uid != uid || (st.stx_mask & STATX_MNT_ID) == 0 || mount_is_fuse(st.stx_mnt_id)) {
+	if (st.stx_uid != uid || (st.stx_mask & STATX_MNT_ID) == 0 ||
+		mount_is_fuse(st.stx_mnt_id)) {
 		return -1;
 	}
 	return steal_fd(&fd);

@@ -28,10 +28,10 @@ struct place {
  */
 int state_open(const struct place *place, const char *path, mode_t type, struct error *err);
 
-/* The whole of the regular file PATH, at most STATE_MAX bytes, with a NUL after it; the caller frees
- * *DATA. Returns 0 or a negative errno. */
-int state_read(const struct place *place, const char *path, char **data, size_t *size,
-	struct error *err);
+/* The whole of the regular file PATH, at most STATE_MAX bytes, with a NUL after it; the caller
+ * frees *DATA. Returns 0 or a negative errno. */
+int state_read(
+	const struct place *place, const char *path, char **data, size_t *size, struct error *err);
 
 /* The JSON file PATH; the caller gives it to json_object_put(). NULL on failure, ERR's code says
  * why. */

@@ -21,15 +21,6 @@ static const struct {
 	int (*list)(struct roll *roll, struct error *err);
 } engines[] = {
 	{ "docker", docker_list },
-	{ "podman", podman_list },
-	{ "cri", containerd_list },
-	{ "containerd", containerd_list },
-	{ "lxd", lxd_list },
-	{ "incus", lxd_list },
-	{ "lxc", lxc_list },
-	{ "nspawn", nspawn_list },
-	{ "flatpak", flatpak_list },
-	{ "firejail", firejail_list },
 	{ "runc", oci_list },
 	{ "crun", oci_list },
 	{ "cgroup", NULL },
@@ -40,13 +31,9 @@ const char *target_engines(void)
 {
 	static char names[256];
 
-	for (size_t i = 0; names[0] == '\0' || i < ARRAY_SIZE(engines); i++) {
-		if (i == 0 && names[0] != '\0') {
-			break;
-		}
-		size_t used = strlen(names);
-		snprintf(names + used, sizeof(names) - used, "%s%s", i > 0 ? ", " : "",
-			engines[i].name);
+	for (size_t i = 0, used = 0; i < ARRAY_SIZE(engines); i++) {
+		used += (size_t)snprintf(names + used, sizeof(names) - used, "%s%s",
+			i > 0 ? ", " : "", engines[i].name);
 	}
 	return names;
 }
@@ -149,8 +136,8 @@ static int pick(struct target *out, struct target_list *list, const char *name, 
 static int check(const struct target *target, struct error *err)
 {
 	if (target->pid == 0) {
-		return error_set(err, 0, "container %s (%s) is not running", target->name,
-			target->engine);
+		return error_set(
+			err, 0, "container %s (%s) is not running", target->name, target->engine);
 	}
 	return pid_check_attachable(target->pid, target->name, err);
 }
