@@ -12,6 +12,12 @@
 /* Inode numbers of other file systems than the root's carry the number of their device. */
 #define FOREIGN_BIT (UINT64_C(1) << 62)
 #define DEVICE_SHIFT 46
+#define SYNTHETIC_DEVICE UINT64_C(0xffff)
+
+uint64_t attr_synthetic_ino(unsigned n)
+{
+	return FOREIGN_BIT | SYNTHETIC_DEVICE << DEVICE_SHIFT | (n + 1);
+}
 
 static uint64_t device_number(struct fs *fs, uint64_t device)
 {
@@ -40,13 +46,16 @@ uint64_t attr_ino(struct fs *fs, const struct statx *stx, uint64_t ino)
 	if (stx->stx_dev_major == root->dev_major && stx->stx_dev_minor == root->dev_minor) {
 		return ino;
 	}
+	if (stx->stx_dev_major == 0 && stx->stx_dev_minor == 0) {
+		return ino; /* a synthetic one */
+	}
 	uint64_t device = (uint64_t)stx->stx_dev_major << 32 | stx->stx_dev_minor;
 	uint64_t number = device_number(fs, device) + 1;
 
 	if (ino >> DEVICE_SHIFT != 0) {
 		/* no room: fold the upper bits; a clash needs two such numbers that differ there */
 		ino = (ino ^ (ino >> DEVICE_SHIFT) * 0x9e3779b1u) &
-			((UINT64_C(1) << DEVICE_SHIFT) - 1);
+		      ((UINT64_C(1) << DEVICE_SHIFT) - 1);
 	}
 	return FOREIGN_BIT | number << DEVICE_SHIFT | ino;
 }
@@ -196,9 +205,8 @@ static int set_all(struct fs *fs, struct inode *inode, int fd, const struct stat
 	if (r == 0 && (set & FUSE_SET_ATTR_MODE)) {
 		r = chmod(fs_fd_name(fd).text, attr->st_mode & 07777) == 0 ? 0 : -errno;
 	}
-	if (r == 0 &&
-		(set & (FUSE_SET_ATTR_ATIME | FUSE_SET_ATTR_MTIME | FUSE_SET_ATTR_ATIME_NOW |
-			       FUSE_SET_ATTR_MTIME_NOW))) {
+	if (r == 0 && (set & (FUSE_SET_ATTR_ATIME | FUSE_SET_ATTR_MTIME | FUSE_SET_ATTR_ATIME_NOW |
+				     FUSE_SET_ATTR_MTIME_NOW))) {
 		r = set_times(fd, attr, set);
 	}
 	return r;
@@ -211,8 +219,8 @@ void attr_setattr(
 	struct inode *inode = fs_inode(fs, ino);
 	struct statx stx;
 	/* An open file's size is its holder's to change, as writing to it is. */
-	bool own = fi != NULL && !(set & ~(FUSE_SET_ATTR_SIZE | FUSE_SET_ATTR_MTIME |
-						 FUSE_SET_ATTR_CTIME));
+	bool own = fi != NULL &&
+		   !(set & ~(FUSE_SET_ATTR_SIZE | FUSE_SET_ATTR_MTIME | FUSE_SET_ATTR_CTIME));
 	int r = own ? (fs->read_only ? EROFS : 0) : fs_check_change(fs, req);
 
 	if (r != 0) {

@@ -151,15 +151,15 @@ static bool leads_to(int root_fd, const char *path, int fd)
 		return false;
 	}
 	return a.stx_ino == b.stx_ino && a.stx_dev_major == b.stx_dev_major &&
-		a.stx_dev_minor == b.stx_dev_minor && a.stx_mnt_id == b.stx_mnt_id;
+	       a.stx_dev_minor == b.stx_dev_minor && a.stx_mnt_id == b.stx_mnt_id;
 }
 
 int contain_resolve_in_root(void *data, const char *path, char *out, size_t size)
 {
 	const struct contain_root *root = data;
 	char name[16];
-	_cleanup_close_ int fd = fd_openat2(
-		root->root_fd, path, O_PATH, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
+	_cleanup_close_ int fd =
+		fd_openat2(root->root_fd, path, O_PATH, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
 	char top[PATH_MAX];
 
 	if (fd < 0) {

@@ -253,8 +253,8 @@ static int list_real(struct listing *list, struct directory *dir, off_t off)
 		return r;
 	}
 	while ((entry = peek(dir, &r)) != NULL) {
-		if (!add(list, dir->inode, entry->name,
-			    attr_ino(list->fs, &dir->stx, entry->ino), entry->type, entry->off)) {
+		if (!add(list, dir->inode, entry->name, attr_ino(list->fs, &dir->stx, entry->ino),
+			    entry->type, entry->off)) {
 			return 0;
 		}
 		advance(dir, entry);

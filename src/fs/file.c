@@ -23,10 +23,23 @@
 #define OPEN_EXEC 0x20
 
 static const long pseudo_types[] = {
-	PROC_SUPER_MAGIC, SYSFS_MAGIC, CGROUP_SUPER_MAGIC, CGROUP2_SUPER_MAGIC, DEBUGFS_MAGIC,
-	TRACEFS_MAGIC, SECURITYFS_MAGIC, SELINUX_MAGIC, BPF_FS_MAGIC, PSTOREFS_MAGIC,
-	EFIVARFS_MAGIC, BINFMTFS_MAGIC, NSFS_MAGIC, 0x62656570 /* configfs */,
-	0x65735543 /* fusectl */, RDTGROUP_MAGIC, SMACK_MAGIC,
+	PROC_SUPER_MAGIC,
+	SYSFS_MAGIC,
+	CGROUP_SUPER_MAGIC,
+	CGROUP2_SUPER_MAGIC,
+	DEBUGFS_MAGIC,
+	TRACEFS_MAGIC,
+	SECURITYFS_MAGIC,
+	SELINUX_MAGIC,
+	BPF_FS_MAGIC,
+	PSTOREFS_MAGIC,
+	EFIVARFS_MAGIC,
+	BINFMTFS_MAGIC,
+	NSFS_MAGIC,
+	0x62656570 /* configfs */,
+	0x65735543 /* fusectl */,
+	0x7655821 /* resctrl */,
+	SMACK_MAGIC,
 };
 
 bool file_is_pseudo(int fd)
@@ -61,7 +74,7 @@ void file_close(struct fs *fs, struct file *file)
 static int real_flags(int flags)
 {
 	flags &= ~(O_CREAT | O_EXCL | O_NOCTTY | O_DIRECT | O_NOFOLLOW | O_DIRECTORY | OPEN_EXEC |
-		O_NONBLOCK | O_ASYNC);
+		   O_NONBLOCK | O_ASYNC);
 	return flags | O_CLOEXEC;
 }
 
@@ -83,8 +96,7 @@ static int check_open(struct fs *fs, pid_t pid, int flags)
 }
 
 /* Reopens the O_PATH descriptor PATH_FD. On pseudo file systems as CALLER would. */
-static int reopen(
-	struct fs *fs, int path_fd, int flags, bool pseudo, const struct caller *caller)
+static int reopen(struct fs *fs, int path_fd, int flags, bool pseudo, const struct caller *caller)
 {
 	struct fd_name name = fs_fd_name(path_fd);
 	uint32_t uid = 0;
@@ -146,8 +158,8 @@ static bool may_keep_cache(struct fs *fs, struct file *file)
 
 /* Makes the handle of FD, which is taken, and puts it into FI. INODE's descriptor is in use and
  * stays so. */
-static int make_handle(struct fs *fs, struct inode *inode, int *fd, bool pseudo,
-	struct fuse_file_info *fi)
+static int make_handle(
+	struct fs *fs, struct inode *inode, int *fd, bool pseudo, struct fuse_file_info *fi)
 {
 	struct file *file = malloc(sizeof(*file));
 
@@ -164,8 +176,8 @@ static int make_handle(struct fs *fs, struct inode *inode, int *fd, bool pseudo,
 	return 0;
 }
 
-static int open_inode(struct fs *fs, struct inode *inode, const struct caller *caller,
-	struct fuse_file_info *fi)
+static int open_inode(
+	struct fs *fs, struct inode *inode, const struct caller *caller, struct fuse_file_info *fi)
 {
 	int path_fd = inode_fd_get(&fs->inodes, inode);
 
@@ -290,8 +302,8 @@ static int create(struct fs *fs, struct inode *parent, const char *name, mode_t 
 	return fd < 0 ? fd : take_new(fs, parent, name, &fd, fi, entry);
 }
 
-void file_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
-	struct fuse_file_info *fi)
+void file_create(
+	fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, struct fuse_file_info *fi)
 {
 	struct fs *fs = fs_of(req);
 	struct caller caller = name_caller(req);
@@ -429,7 +441,10 @@ void file_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 
 void file_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
-	file_close(fs_of(req), file_of(fi));
+	struct fs *fs = fs_of(req);
+
+	file_close(fs, file_of(fi));
+	lock_kick(fs); /* its flock went with it */
 	fuse_reply_err(req, 0);
 }
 
@@ -452,8 +467,8 @@ void file_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off, off_t l
 void file_copy_range(fuse_req_t req, fuse_ino_t ino_in, off_t off_in, struct fuse_file_info *fi_in,
 	fuse_ino_t ino_out, off_t off_out, struct fuse_file_info *fi_out, size_t len, int flags)
 {
-	ssize_t n = copy_file_range(file_of(fi_in)->fd, &off_in, file_of(fi_out)->fd, &off_out, len,
-		(unsigned)flags);
+	ssize_t n = copy_file_range(
+		file_of(fi_in)->fd, &off_in, file_of(fi_out)->fd, &off_out, len, (unsigned)flags);
 
 	if (n < 0) {
 		fuse_reply_err(req, errno);

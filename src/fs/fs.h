@@ -6,9 +6,6 @@
 #ifndef FS_FS_H
 #define FS_FS_H
 
-#define FUSE_USE_VERSION FUSE_MAKE_VERSION(3, 14)
-
-#include <fuse_lowlevel.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <sys/stat.h>
@@ -18,6 +15,7 @@
 #include "fs/identity.h"
 #include "fs/ids.h"
 #include "fs/inode.h"
+#include "fs/library.h"
 #include "fs/lock.h"
 
 /*
@@ -85,12 +83,15 @@ int fs_check_name(const char *name);
  * that has no business here. */
 int fs_check_change(struct fs *fs, fuse_req_t req);
 
-/* loop.c: serves with a pool of threads until the kernel ends the connection; never returns. */
-void loop_run(struct fs *fs) __attribute__((noreturn));
+/* loop.c: starts the serving threads, which end the process when the kernel ends the connection. 0
+ * or a negative errno. */
+int loop_start(struct fs *fs);
 
 /* attr.c */
 void attr_fill(struct fs *fs, const struct statx *stx, struct stat *st);
 uint64_t attr_ino(struct fs *fs, const struct statx *stx, uint64_t ino);
+/* The number of synthetic directory N. */
+uint64_t attr_synthetic_ino(unsigned n);
 /* statx(2) of INODE, which is verified to be the same still. Returns 0 or a negative errno. */
 int attr_statx(struct fs *fs, struct inode *inode, struct statx *stx);
 void attr_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
@@ -167,7 +168,7 @@ void xattr_list(fuse_req_t req, fuse_ino_t ino, size_t size);
 void xattr_remove(fuse_req_t req, fuse_ino_t ino, const char *name);
 
 /* ioctl.c */
-void ioctl_handle(fuse_req_t req, fuse_ino_t ino, int cmd, void *arg, struct fuse_file_info *fi,
-	unsigned flags, const void *in, size_t in_size, size_t out_size);
+void ioctl_handle(fuse_req_t req, fuse_ino_t ino, unsigned cmd, void *arg,
+	struct fuse_file_info *fi, unsigned flags, const void *in, size_t in_size, size_t out_size);
 
 #endif

@@ -34,7 +34,8 @@ int identity_init(struct identity *identity, int proc_fd, const struct wire_fs_s
 	/* Fails without CAP_SETPCAP; then each setfsuid is followed by a capset. */
 	int bits = prctl(PR_GET_SECUREBITS);
 
-	identity->keeps_caps = bits >= 0 &&
+	identity->keeps_caps =
+		bits >= 0 &&
 		prctl(PR_SET_SECUREBITS, (unsigned long)bits | SECBIT_NO_SETUID_FIXUP) == 0;
 	return 0;
 }
@@ -84,8 +85,8 @@ void identity_resume(const struct identity *identity)
 	errno = saved;
 }
 
-static bool ns_of(const struct identity *identity, pid_t pid, const char *name,
-	struct wire_ns_id *out)
+static bool ns_of(
+	const struct identity *identity, pid_t pid, const char *name, struct wire_ns_id *out)
 {
 	char path[64];
 	struct stat st;

@@ -32,7 +32,7 @@ bool ids_outside(const struct id_map *map, uint32_t inside, uint32_t *outside);
  * where OUTWARDS. What is no such ACL is left alone. Returns 0, or -EINVAL where an id has no
  * counterpart outside.
  */
-int ids_translate_acl(
-	const struct id_map *uids, const struct id_map *gids, bool outwards, void *acl, size_t size);
+int ids_translate_acl(const struct id_map *uids, const struct id_map *gids, bool outwards,
+	void *acl, size_t size);
 
 #endif

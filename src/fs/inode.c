@@ -33,7 +33,7 @@ static struct inode_key key_of(const struct statx *stx)
 static bool key_equal(const struct inode_key *a, const struct inode_key *b)
 {
 	return a->ino == b->ino && a->dev_minor == b->dev_minor && a->dev_major == b->dev_major &&
-		a->mnt == b->mnt;
+	       a->mnt == b->mnt;
 }
 
 /* With the key, tells a file from a later one with the same number. */
@@ -46,7 +46,7 @@ static bool same_birth(const struct inode *inode, const struct statx *stx)
 		return true;
 	}
 	return inode->birth.tv_sec == stx->stx_btime.tv_sec &&
-		inode->birth.tv_nsec == stx->stx_btime.tv_nsec;
+	       inode->birth.tv_nsec == stx->stx_btime.tv_nsec;
 }
 
 bool inode_matches(const struct inode *inode, const struct statx *stx)
@@ -226,8 +226,7 @@ static void break_loop(struct inode_table *table, struct inode *inode, struct in
 {
 	size_t depth = 0;
 
-	for (struct inode *at = parent; at != NULL && depth < DEPTH_MAX;
-		at = at->parent, depth++) {
+	for (struct inode *at = parent; at != NULL && depth < DEPTH_MAX; at = at->parent, depth++) {
 		if (at == inode) {
 			/* PARENT is INODE itself: nothing real; leave it without a place. */
 			return;
@@ -331,7 +330,7 @@ int inode_table_init(struct inode_table *table, int root_fd, size_t max_idle, st
 	return 0;
 }
 
-struct inode *inode_new_synthetic(struct inode_table *table, uint64_t number)
+struct inode *inode_new_synthetic(uint64_t number)
 {
 	struct inode *inode = calloc(1, sizeof(*inode));
 

@@ -65,7 +65,7 @@ struct inode_table {
 int inode_table_init(struct inode_table *table, int root_fd, size_t max_idle, struct error *err);
 
 /* A directory that nothing is behind, never freed. NULL where memory ran out. */
-struct inode *inode_new_synthetic(struct inode_table *table, uint64_t number);
+struct inode *inode_new_synthetic(uint64_t number);
 
 /* True where STX describes INODE. */
 bool inode_matches(const struct inode *inode, const struct statx *stx);

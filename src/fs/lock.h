@@ -7,10 +7,10 @@
 #ifndef FS_LOCK_H
 #define FS_LOCK_H
 
-#include <fuse_lowlevel.h>
 #include <pthread.h>
 
 #include "base/error.h"
+#include "fs/library.h"
 
 struct fs;
 struct inode;
@@ -25,13 +25,15 @@ struct lock_waiter {
 /* Starts the waiting thread. Returns 0 or a negative errno. */
 int lock_init(struct fs *fs, struct error *err);
 
-void lock_getlk(
-	fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi, struct flock *lock);
-void lock_setlk(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi, struct flock *lock,
-	int sleep);
+void lock_getlk(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi, struct flock *lock);
+void lock_setlk(
+	fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi, struct flock *lock, int sleep);
 void lock_flock(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi, int op);
 
 /* OWNER closed a descriptor of INODE: its POSIX locks end. */
 void lock_drop(struct fs *fs, struct inode *inode, uint64_t owner);
+
+/* Something was unlocked: those who wait may try. */
+void lock_kick(struct fs *fs);
 
 #endif

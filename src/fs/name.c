@@ -31,8 +31,8 @@ static struct inode *synthetic_at(struct fs *fs, const struct inode *parent, con
 	return NULL;
 }
 
-static void fill_entry(struct fs *fs, struct inode *inode, const struct statx *stx,
-	struct fuse_entry_param *entry)
+static void fill_entry(
+	struct fs *fs, struct inode *inode, const struct statx *stx, struct fuse_entry_param *entry)
 {
 	memset(entry, 0, sizeof(*entry));
 	entry->ino = (fuse_ino_t)(uintptr_t)inode;
@@ -64,7 +64,6 @@ int name_lookup_entry(
 	if (synthetic != NULL) {
 		attr_statx(fs, synthetic, &stx);
 		fill_entry(fs, synthetic, &stx, entry);
-		entry->attr.st_ino = synthetic->key.ino;
 		return 0;
 	}
 	if (parent->synthetic) {
@@ -82,8 +81,7 @@ int name_lookup_entry(
 }
 
 /* Ends a request that makes or finds a name: R is 0 or a negative errno. */
-static void reply_entry(
-	fuse_req_t req, struct fs *fs, int r, const struct fuse_entry_param *entry)
+static void reply_entry(fuse_req_t req, struct fs *fs, int r, const struct fuse_entry_param *entry)
 {
 	if (r < 0) {
 		fuse_reply_err(req, -r);

@@ -14,7 +14,7 @@
 static bool is_acl(const char *name)
 {
 	return strcmp(name, XATTR_NAME_POSIX_ACL_ACCESS) == 0 ||
-		strcmp(name, XATTR_NAME_POSIX_ACL_DEFAULT) == 0;
+	       strcmp(name, XATTR_NAME_POSIX_ACL_DEFAULT) == 0;
 }
 
 static bool mapped(const struct fs *fs)
@@ -154,8 +154,8 @@ void xattr_list(fuse_req_t req, fuse_ino_t ino, size_t size)
 	reply_value(req, names, (size_t)n, size);
 }
 
-static int set_value(struct fs *fs, int fd, const char *name, const char *value, size_t size,
-	int flags)
+static int set_value(
+	struct fs *fs, int fd, const char *name, const char *value, size_t size, int flags)
 {
 	_cleanup_free_ char *copy = malloc(size + XATTR_CAPS_SZ_3);
 	int r = 0;
@@ -175,8 +175,8 @@ static int set_value(struct fs *fs, int fd, const char *name, const char *value,
 	return setxattr(fs_fd_name(fd).text, name, copy, size, flags) == 0 ? 0 : -errno;
 }
 
-void xattr_set(fuse_req_t req, fuse_ino_t ino, const char *name, const char *value, size_t size,
-	int flags)
+void xattr_set(
+	fuse_req_t req, fuse_ino_t ino, const char *name, const char *value, size_t size, int flags)
 {
 	struct fs *fs = fs_of(req);
 	struct inode *inode = fs_inode(fs, ino);

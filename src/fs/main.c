@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* sallyport-fs: sets a view up as its front says, and serves it until either end is gone. */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/str.h"
+#include "fs/fs.h"
+
+#define DESCRIPTORS_MAX 20000
+#define DESCRIPTORS_RESERVE 160 /* threads, their pipes, and what else is open */
+
+struct fd_name fs_fd_name(int fd)
+{
+	struct fd_name name;
+
+	snprintf(name.text, sizeof(name.text), "%d", fd);
+	return name;
+}
+
+struct fs *fs_of(fuse_req_t req)
+{
+	return fuse_req_userdata(req);
+}
+
+struct inode *fs_inode(struct fs *fs, fuse_ino_t ino)
+{
+	return ino == FUSE_ROOT_ID ? fs->inodes.root : (struct inode *)(uintptr_t)ino;
+}
+
+int fs_check_name(const char *name)
+{
+	if (name[0] == '\0' || strcmp(name, ".") == 0 || strcmp(name, "..") == 0 ||
+		strchr(name, '/') != NULL) {
+		return EINVAL;
+	}
+	return strlen(name) > NAME_MAX ? ENAMETOOLONG : 0;
+}
+
+int fs_check_change(struct fs *fs, fuse_req_t req)
+{
+	if (fs->read_only) {
+		return EROFS;
+	}
+	return -identity_check(&fs->identity, fuse_req_ctx(req)->pid);
+}
+
+/* What the kernel is asked for where it can; all else is turned off. */
+static const unsigned wanted[] = {
+	FUSE_CAP_ASYNC_READ,
+	FUSE_CAP_POSIX_LOCKS,
+	FUSE_CAP_ATOMIC_O_TRUNC,
+	FUSE_CAP_DONT_MASK,
+	FUSE_CAP_SPLICE_WRITE,
+	FUSE_CAP_SPLICE_MOVE,
+	FUSE_CAP_SPLICE_READ,
+	FUSE_CAP_FLOCK_LOCKS,
+	FUSE_CAP_IOCTL_DIR,
+	FUSE_CAP_AUTO_INVAL_DATA,
+	FUSE_CAP_ASYNC_DIO,
+	FUSE_CAP_PARALLEL_DIROPS,
+	FUSE_CAP_POSIX_ACL,
+};
+
+static void init(void *data, struct fuse_conn_info *conn)
+{
+	const struct fs *fs = data;
+
+	conn->want = 0;
+	for (size_t i = 0; i < ARRAY_SIZE(wanted); i++) {
+		conn->want |= conn->capable & wanted[i];
+	}
+	/* What it brings can't be used without a time to trust it. */
+	if (fs->timeout > 0) {
+		conn->want |= conn->capable & (FUSE_CAP_READDIRPLUS | FUSE_CAP_READDIRPLUS_AUTO);
+	}
+	conn->max_background = 64;
+	conn->congestion_threshold = 48;
+	conn->time_gran = 1;
+}
+
+static const struct fuse_lowlevel_ops operations = {
+	.init = init,
+	.lookup = name_lookup,
+	.forget = name_forget,
+	.forget_multi = name_forget_multi,
+	.getattr = attr_getattr,
+	.setattr = attr_setattr,
+	.statfs = attr_statfs,
+	.readlink = name_readlink,
+	.mknod = name_mknod,
+	.mkdir = name_mkdir,
+	.symlink = name_symlink,
+	.link = name_link,
+	.unlink = name_unlink,
+	.rmdir = name_rmdir,
+	.rename = name_rename,
+	.open = file_open,
+	.create = file_create,
+	.read = file_read,
+	.write_buf = file_write_buf,
+	.flush = file_flush,
+	.release = file_release,
+	.fsync = file_fsync,
+	.fallocate = file_fallocate,
+	.copy_file_range = file_copy_range,
+	.lseek = file_lseek,
+	.opendir = dir_opendir,
+	.readdir = dir_readdir,
+	.readdirplus = dir_readdirplus,
+	.releasedir = dir_releasedir,
+	.fsyncdir = dir_fsyncdir,
+	.getxattr = xattr_get,
+	.setxattr = xattr_set,
+	.listxattr = xattr_list,
+	.removexattr = xattr_remove,
+	.getlk = lock_getlk,
+	.setlk = lock_setlk,
+	.flock = lock_flock,
+	.ioctl = ioctl_handle,
+};
+
+/* How many idle descriptors the inodes may keep: half, the rest is for open files. */
+static size_t descriptor_budget(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0) {
+		return 64;
+	}
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+	getrlimit(RLIMIT_NOFILE, &limit);
+	size_t all = limit.rlim_cur < DESCRIPTORS_MAX ? limit.rlim_cur : DESCRIPTORS_MAX;
+
+	return all > 4 * DESCRIPTORS_RESERVE ? all / 2 - DESCRIPTORS_RESERVE : all / 8;
+}
+
+static int open_proc(struct fs *fs, struct error *err)
+{
+	fs->proc_fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	fs->self_fd = open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (fs->proc_fd < 0 || fs->self_fd < 0 || fchdir(fs->self_fd) != 0) {
+		return error_set(err, errno, "open /proc");
+	}
+	return 0;
+}
+
+static int init_view(struct fs *fs, const struct wire_fs_start *start, struct error *err)
+{
+	if (start->view != WIRE_VIEW_HOST && start->view != WIRE_VIEW_CONTAINER) {
+		return error_set(err, 0, "no such view: %u", start->view);
+	}
+	fs->container = start->view == WIRE_VIEW_CONTAINER;
+	fs->timeout = fs->container ? FS_CONTAINER_TIMEOUT : FS_HOST_TIMEOUT;
+	fs->read_only = start->read_only != 0;
+	fs->owner_uid = start->owner_uid;
+	fs->owner_gid = start->owner_gid;
+	pthread_mutex_init(&fs->devices_lock, NULL);
+	if (ids_init(&fs->uids, start->uid_ranges, start->n_uid_ranges) < 0 ||
+		ids_init(&fs->gids, start->gid_ranges, start->n_gid_ranges) < 0) {
+		return error_set(err, 0, "the user namespace's maps contradict themselves");
+	}
+	for (unsigned i = 0; i < FS_SYNTHETICS && !fs->container; i++) {
+		fs->synthetic[i] = inode_new_synthetic(attr_synthetic_ino(i));
+		if (fs->synthetic[i] == NULL) {
+			return error_set(err, ENOMEM, "make the table of inodes");
+		}
+	}
+	return 0;
+}
+
+static int open_session(struct fs *fs, int device_fd, struct error *err)
+{
+	char program[] = "sallyport-fs";
+	char *argv[] = { program, NULL };
+	struct fuse_args args = FUSE_ARGS_INIT(1, argv);
+	char device[32];
+
+	snprintf(device, sizeof(device), "/dev/fd/%d", device_fd);
+	fs->session = fuse_session_new(&args, &operations, sizeof(operations), fs);
+	if (fs->session == NULL || fuse_session_mount(fs->session, device) != 0) {
+		return error_set(err, 0, "the FUSE library refuses to start");
+	}
+	return 0;
+}
+
+static int set_up(struct fs *fs, struct error *err, int *device_fd)
+{
+	static struct wire_fs_start start;
+	int fds[2];
+	int r = wire_receive(
+		WIRE_SOCKET_FD, WIRE_FS_START, &start, sizeof(start), fds, ARRAY_SIZE(fds), err);
+
+	if (r < 0) {
+		return r;
+	}
+	*device_fd = fds[0];
+	fs->root_fd = fds[1];
+	r = open_proc(fs, err);
+	if (r == 0) {
+		r = init_view(fs, &start, err);
+	}
+	if (r == 0) {
+		r = inode_table_init(&fs->inodes, fs->root_fd, descriptor_budget(), err);
+	}
+	if (r == 0) {
+		r = identity_init(&fs->identity, fs->proc_fd, &start, err);
+	}
+	if (r == 0) {
+		r = open_session(fs, *device_fd, err);
+	}
+	return r;
+}
+
+/* The front may mount only when it knows that we are up; until then the device can't be read. */
+static void wait_mounted(int device_fd)
+{
+	struct pollfd fds[] = { { .fd = WIRE_SOCKET_FD, .events = POLLIN },
+		{ .fd = device_fd, .events = POLLIN } };
+
+	for (;;) {
+		fds[1].revents = 0;
+		poll(&fds[1], 1, 0);
+		if (!(fds[1].revents & POLLERR)) {
+			return;
+		}
+		if (poll(&fds[0], 1, 2) > 0) {
+			_exit(0);
+		}
+	}
+}
+
+static void ignore_signals(void)
+{
+	static const int signals[] = { SIGINT, SIGHUP, SIGTERM, SIGQUIT, SIGPIPE, SIGTSTP, SIGTTIN,
+		SIGTTOU };
+
+	for (size_t i = 0; i < ARRAY_SIZE(signals); i++) {
+		signal(signals[i], SIG_IGN);
+	}
+}
+
+int main(void)
+{
+	static struct fs fs;
+	struct error err = { 0 };
+	struct wire_ready ready;
+	int device_fd = -1;
+	char byte;
+
+	ignore_signals();
+	umask(0);
+	int r = set_up(&fs, &err, &device_fd);
+
+	if (r == 0) {
+		r = lock_init(&fs, &err);
+	}
+	if (r < 0) {
+		wire_send_failed(WIRE_SOCKET_FD, WIRE_FAILED, &err);
+		return 1;
+	}
+	if (wire_send(WIRE_SOCKET_FD, WIRE_READY, &ready, sizeof(ready), NULL, 0) < 0) {
+		return 1;
+	}
+	wait_mounted(device_fd);
+	r = loop_start(&fs);
+	if (r < 0) {
+		log_error("start a thread: %s", strerror(-r));
+		_exit(1);
+	}
+	/* Nothing more is expected from the front but its end, which is ours. */
+	while (recv(WIRE_SOCKET_FD, &byte, 1, 0) < 0 && errno == EINTR) {
+	}
+	_exit(0);
+}
