@@ -13,6 +13,7 @@ static const struct {
 } commands[] = {
 	{ "attach", command_attach, "your shell and tools, from the host, inside a container" },
 	{ "exec", command_exec, "a program of the container under its full profile" },
+	{ "inspect", command_inspect, "a container's whole security profile" },
 	{ "list", command_list, "the containers of this host" },
 };
 

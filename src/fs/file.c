@@ -3,10 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
-
-#ifndef RDTGROUP_MAGIC
-#define RDTGROUP_MAGIC 0x7655821
-#endif
 #include <stdlib.h>
 #include <string.h>
 #include <sys/vfs.h>
@@ -42,7 +38,7 @@ static const long pseudo_types[] = {
 	NSFS_MAGIC,
 	0x62656570 /* configfs */,
 	0x65735543 /* fusectl */,
-	RDTGROUP_MAGIC,
+	0x7655821 /* resctrl */,
 	SMACK_MAGIC,
 };
 

@@ -6,7 +6,6 @@
 #ifndef FS_FS_H
 #define FS_FS_H
 
-#include <fuse_lowlevel.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <sys/stat.h>
@@ -16,6 +15,7 @@
 #include "fs/identity.h"
 #include "fs/ids.h"
 #include "fs/inode.h"
+#include "fs/library.h"
 #include "fs/lock.h"
 
 /*
@@ -168,7 +168,7 @@ void xattr_list(fuse_req_t req, fuse_ino_t ino, size_t size);
 void xattr_remove(fuse_req_t req, fuse_ino_t ino, const char *name);
 
 /* ioctl.c */
-void ioctl_handle(fuse_req_t req, fuse_ino_t ino, unsigned int cmd, void *arg,
+void ioctl_handle(fuse_req_t req, fuse_ino_t ino, unsigned cmd, void *arg,
 	struct fuse_file_info *fi, unsigned flags, const void *in, size_t in_size, size_t out_size);
 
 #endif

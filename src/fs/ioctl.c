@@ -34,11 +34,11 @@ static const struct known_ioctl *find(unsigned cmd)
 	return NULL;
 }
 
-void ioctl_handle(fuse_req_t req, fuse_ino_t ino, unsigned int cmd, void *arg,
+void ioctl_handle(fuse_req_t req, fuse_ino_t ino, unsigned cmd, void *arg,
 	struct fuse_file_info *fi, unsigned flags, const void *in, size_t in_size, size_t out_size)
 {
 	struct fs *fs = fs_of(req);
-	const struct known_ioctl *io = find((unsigned)cmd);
+	const struct known_ioctl *io = find(cmd);
 	_Alignas(8) char data[sizeof(struct fsxattr) + sizeof(long)] = { 0 };
 
 	if (io == NULL || (flags & FUSE_IOCTL_COMPAT) || in_size < io->in || out_size < io->out) {

@@ -7,10 +7,10 @@
 #ifndef FS_LOCK_H
 #define FS_LOCK_H
 
-#include <fuse_lowlevel.h>
 #include <pthread.h>
 
 #include "base/error.h"
+#include "fs/library.h"
 
 struct fs;
 struct inode;

@@ -40,14 +40,10 @@ static void fill_attr(struct fuse_attr *out, const struct stat *st)
 	out->blksize = (uint32_t)st->st_blksize;
 }
 
-/* MESSAGE begins with its header. */
-static void reply_raw(struct fs *fs, void *message, size_t size)
+static void reply_raw(struct fs *fs, const void *reply, size_t size)
 {
-	struct fuse_out_header *header = message;
-
-	header->len = (uint32_t)size;
 	/* Fails only where the connection is gone, which the next read will say. */
-	if (write(fuse_session_fd(fs->session), message, size) < 0) {
+	if (write(fuse_session_fd(fs->session), reply, size) < 0) {
 		return;
 	}
 }
@@ -72,7 +68,8 @@ static void serve_tmpfile(struct fs *fs, const struct fuse_in_header *in)
 	}
 	if (r < 0) {
 		out.header.error = r;
-		reply_raw(fs, &out, sizeof(out.header));
+		out.header.len = sizeof(out.header);
+		reply_raw(fs, &out.header, sizeof(out.header));
 		return;
 	}
 	out.entry.nodeid = entry.ino;
@@ -84,6 +81,7 @@ static void serve_tmpfile(struct fs *fs, const struct fuse_in_header *in)
 	fill_attr(&out.entry.attr, &entry.attr);
 	out.open.fh = fi.fh;
 	out.open.open_flags = fi.direct_io ? FOPEN_DIRECT_IO : 0;
+	out.header.len = sizeof(out);
 	reply_raw(fs, &out, sizeof(out));
 }
 

@@ -9,6 +9,14 @@
 
 #include "target/roll.h"
 
+int docker_list(struct roll *roll, struct error *err);
+int podman_list(struct roll *roll, struct error *err);
+int containerd_list(struct roll *roll, struct error *err);
+int lxd_list(struct roll *roll, struct error *err);
+int lxc_list(struct roll *roll, struct error *err);
+int nspawn_list(struct roll *roll, struct error *err);
+int flatpak_list(struct roll *roll, struct error *err);
+int firejail_list(struct roll *roll, struct error *err);
 int oci_list(struct roll *roll, struct error *err);
 
 /* Containers that no engine told of, by the cgroups of their processes. To be called last. */

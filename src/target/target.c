@@ -20,8 +20,10 @@ static const struct {
 	const char *name;
 	int (*list)(struct roll *roll, struct error *err);
 } engines[] = {
+	{ "docker", docker_list },
 	{ "runc", oci_list },
 	{ "crun", oci_list },
+	{ "cgroup", NULL },
 	{ "pid", NULL },
 };
 
@@ -29,13 +31,9 @@ const char *target_engines(void)
 {
 	static char names[256];
 
-	for (size_t i = 0; names[0] == '\0' || i < ARRAY_SIZE(engines); i++) {
-		if (i == 0 && names[0] != '\0') {
-			break;
-		}
-		size_t used = strlen(names);
-		snprintf(names + used, sizeof(names) - used, "%s%s", i > 0 ? ", " : "",
-			engines[i].name);
+	for (size_t i = 0, used = 0; i < ARRAY_SIZE(engines); i++) {
+		used += (size_t)snprintf(names + used, sizeof(names) - used, "%s%s",
+			i > 0 ? ", " : "", engines[i].name);
 	}
 	return names;
 }
@@ -65,6 +63,9 @@ static void gather(struct roll *roll, const char *engine)
 		if (done(roll, &err) < 0) {
 			roll_warn(roll, "%s: %s", engines[i].name, err.message);
 		}
+	}
+	if (!str_equal(engine, "pid") && cgroup_list(roll, &err) < 0) {
+		roll_warn(roll, "cgroups: %s", err.message);
 	}
 }
 

@@ -125,7 +125,7 @@ check "--user by name, with its groups" says 'uid=1000\(app\).*groups=1000\(app\
 check "--workdir" says '^/etc$' run -w /etc "$init" -- sh -c pwd
 check "--workdir that is not there" says 'enter the directory /nosuch' run -w /nosuch "$init" -- true
 check "--env" says '^value$' run -e NAME=value "$init" -- sh -c 'echo $NAME'
-check "an unknown container" says 'unknown container nosuch' run nosuch -- true
+check "an unknown container" says 'unknown container "nosuch"' run nosuch -- true
 check "a pid that is not there" says 'No such process|unknown container' run 4194303 -- true
 check "an unknown engine" says 'unknown engine rkt' run -t rkt "$init" -- true
 check "not root: says what is missing" says 'needs CAP_SYS_ADMIN.*sudo' setpriv --reuid 65534 --clear-groups "$sallyport" exec "$init" -- true
