@@ -9,10 +9,17 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/fd.h"
 #include "base/str.h"
 #include "target/engine.h"
+#include "target/process.h"
+
+#define PID_FILE_SLACK_S 2 /* between a process's start and its pid file: both are rounded */
 
 /* Where the system's runtimes keep their state. NAMESPACED: one directory more for the engine's
  * namespace lies between. */
@@ -139,6 +146,55 @@ char *oci_kubernetes_name(const char *name)
 		return NULL;
 	}
 	return str_format("%.*s/%.*s", (int)pod_length, pod, (int)container_length, container);
+}
+
+char *oci_annotated_name(struct json_object *annotations)
+{
+	const char *pod = json_member_string(annotations, "io.kubernetes.cri.sandbox-name");
+	const char *name = json_member_string(annotations, "io.kubernetes.cri.container-name");
+
+	if (str_equal(json_member_string(annotations, "io.kubernetes.cri.container-type"),
+		    "sandbox")) {
+		name = "pause";
+	}
+	return pod != NULL && name != NULL ? str_format("%s/%s", pod, name) : NULL;
+}
+
+/* Seconds since the epoch at which the clock's tick START_TIME was, by the clock as it is set now.
+ */
+static time_t wall_clock(uint64_t start_time)
+{
+	struct timespec now;
+	struct timespec boot;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	clock_gettime(CLOCK_BOOTTIME, &boot);
+	return now.tv_sec - boot.tv_sec + (time_t)(start_time / (uint64_t)sysconf(_SC_CLK_TCK));
+}
+
+pid_t oci_pid_file(const struct place *place, const char *path, const char *id)
+{
+	_cleanup_close_ int fd = state_open(place, path, S_IFREG, NULL);
+	_cleanup_free_ char *text = NULL;
+	struct process process;
+	struct stat st;
+	uint64_t pid;
+
+	if (fd < 0 || fstat(fd, &st) < 0 || fd_read_all(fd, path, 64, &text, NULL, NULL) < 0) {
+		return 0;
+	}
+	text[strcspn(text, "\n")] = '\0';
+	if (str_to_u64(text, INT32_MAX, &pid) < 0 || pid == 0) {
+		return 0;
+	}
+	_cleanup_close_ int proc_fd = procfs_open((pid_t)pid, NULL);
+	if (proc_fd < 0 || process_read(proc_fd, &process, NULL) < 0) {
+		return 0;
+	}
+	bool is_old = wall_clock(process.start_time) <= st.st_mtim.tv_sec + PID_FILE_SLACK_S;
+	return process_cgroup_has(proc_fd, id) || (is_old && !process_shares(proc_fd, "mnt"))
+		       ? (pid_t)pid
+		       : 0;
 }
 
 struct walk {

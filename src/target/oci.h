@@ -30,6 +30,13 @@ int oci_lookup(
  * namespace NAMESPACE ("moby", "k8s.io"; NULL: none). */
 int oci_lookup_system(struct oci_state *state, const char *namespace, const char *id);
 
+/*
+ * The pid in the pid file PATH of the container ID; 0 where there is none, or it isn't that
+ * container's process any more: it must have the id in its cgroups, or at least be older than the
+ * file and in another mount namespace than ours.
+ */
+pid_t oci_pid_file(const struct place *place, const char *path, const char *id);
+
 void oci_state_finish(struct oci_state *state);
 
 /*
@@ -37,5 +44,12 @@ void oci_state_finish(struct oci_state *state);
  * "POD/CONTAINER" in a new string, which the caller frees. NULL where NAME is none of them.
  */
 char *oci_kubernetes_name(const char *name);
+
+/*
+ * "POD/CONTAINER" by the ANNOTATIONS of a container's config.json that containerd's CRI
+ * plugin writes, in a new string, which the caller frees; a pod's sandbox is "POD/pause". NULL
+ * where it is no kubelet's container.
+ */
+char *oci_annotated_name(struct json_object *annotations);
 
 #endif

@@ -13,14 +13,27 @@
 #include "target/roll.h"
 
 /*
- * The most telling engine first: a container that several know (docker's is containerd's and runc's
- * too) goes by its first one's name. One lister can serve several names.
+ * Who finds the containers of which engine. The most telling engine first: a container that several
+ * know (docker's is containerd's and runc's too) goes by its first one's name.
  */
 static const struct {
 	const char *name;
 	int (*list)(struct roll *roll, struct error *err);
 } engines[] = {
 	{ "docker", docker_list },
+	{ "podman", podman_list },
+	{ "cri", containerd_list },
+	{ "cri", docker_list }, /* cri-dockerd */
+	{ "cri", podman_list }, /* CRI-O */
+	{ "containerd", containerd_list },
+	{ "lxd", lxd_list },
+	{ "lxd", lxc_list },
+	{ "incus", lxd_list },
+	{ "incus", lxc_list },
+	{ "lxc", lxc_list },
+	{ "nspawn", nspawn_list },
+	{ "flatpak", flatpak_list },
+	{ "firejail", firejail_list },
 	{ "runc", oci_list },
 	{ "crun", oci_list },
 	{ "cgroup", NULL },
@@ -32,8 +45,10 @@ const char *target_engines(void)
 	static char names[256];
 
 	for (size_t i = 0, used = 0; i < ARRAY_SIZE(engines); i++) {
-		used += (size_t)snprintf(names + used, sizeof(names) - used, "%s%s",
-			i > 0 ? ", " : "", engines[i].name);
+		if (i == 0 || !str_equal(engines[i].name, engines[i - 1].name)) {
+			used += (size_t)snprintf(names + used, sizeof(names) - used, "%s%s",
+				i > 0 ? ", " : "", engines[i].name);
+		}
 	}
 	return names;
 }
@@ -48,19 +63,29 @@ static int check_engine(const char *engine, struct error *err)
 	return error_set(err, 0, "unknown engine %s (known: %s)", engine, target_engines());
 }
 
-/* Fills ROLL by ENGINE's lister, or by all, each once. */
+static bool is_asked(size_t i, const char *engine)
+{
+	return engines[i].list != NULL && (engine == NULL || str_equal(engine, engines[i].name));
+}
+
+static bool was_asked(size_t i, const char *engine)
+{
+	for (size_t earlier = 0; earlier < i; earlier++) {
+		if (engines[earlier].list == engines[i].list && is_asked(earlier, engine)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Fills ROLL by ENGINE's listers, or by all, each once. */
 static void gather(struct roll *roll, const char *engine)
 {
-	int (*done)(struct roll *, struct error *) = NULL;
 	struct error err = { 0 };
 
 	for (size_t i = 0; i < ARRAY_SIZE(engines); i++) {
-		if (engines[i].list == NULL || engines[i].list == done ||
-			(engine != NULL && !str_equal(engine, engines[i].name))) {
-			continue;
-		}
-		done = engines[i].list;
-		if (done(roll, &err) < 0) {
+		if (is_asked(i, engine) && !was_asked(i, engine) &&
+			engines[i].list(roll, &err) < 0) {
 			roll_warn(roll, "%s: %s", engines[i].name, err.message);
 		}
 	}
