@@ -161,6 +161,10 @@ static int take(struct options *o, int option, char *value, bool views)
 		return views ? choose("--host-view", value, host_views, &o->session.read_only)
 			     : wrong("exec has no option ", "--host-view");
 	case OPTION_CONTAINER_VIEW:
+		if (views && strcmp(value, "native") == 0) {
+			/* The gate would not see programs on what is mounted below /c. */
+			return wrong("--container-view native is not to be had yet: use ", "fuse");
+		}
 		return views ? choose("--container-view", value, container_views,
 				       &o->session.native_view)
 			     : wrong("exec has no option ", "--container-view");

@@ -3,7 +3,7 @@
 # sallyport attach against a real container (box.c): host tools at /, the container at /c, and what is run from /c.
 # usage: attach.sh SALLYPORT BOX
 set -u
-sallyport=$1
+sallyport=$(realpath "$1")
 box=$2
 work=$(mktemp -d /tmp/sallyport-attach.XXXXXX)
 number=0

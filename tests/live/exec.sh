@@ -4,7 +4,7 @@
 # compared with the container's init by what the kernel says of both.
 # usage: exec.sh SALLYPORT BOX
 set -u
-sallyport=$1
+sallyport=$(realpath "$1")
 box=$2
 work=$(mktemp -d /tmp/sallyport-exec.XXXXXX)
 number=0
