@@ -216,6 +216,10 @@ static void print_survey(FILE *out, struct json_object *survey)
 		struct json_object *group = json_object_array_get_idx(actions, i);
 		char label[80];
 
+		/* The usual answer is the long list; the page tells what departs from it. */
+		if (str_equal(text(group, "action"), text(survey, "default"))) {
+			continue;
+		}
 		snprintf(label, sizeof(label), "  %s (%zu)", text(group, "action"),
 			json_object_array_length(get(group, "syscalls")));
 		list(out, label, get(group, "syscalls"));
@@ -229,11 +233,16 @@ static void print_survey(FILE *out, struct json_object *survey)
 static void print_seccomp(FILE *out, struct json_object *seccomp)
 {
 	struct json_object *surveys = get(seccomp, "architectures");
+	uint64_t stopped = json_object_get_uint64(get(seccomp, "stopped_ns"));
 
 	heading(out, "Seccomp");
 	line(out, "mode", text(seccomp, "mode"));
 	if (is_true(seccomp, "threads_differ")) {
 		line(out, "threads", "not all have the same filters; these are the first one's");
+	}
+	if (stopped > 0) {
+		fprintf(out, "  %-*s%.1f ms, to read them\n", MARGIN - 2, "target stopped for",
+			(double)stopped / 1e6);
 	}
 	print_filters(out, get(seccomp, "filters"));
 	for (size_t i = 0; i < json_object_array_length(surveys); i++) {

@@ -32,18 +32,20 @@ struct step_context {
 	const struct sock_filter *program;
 	size_t count;
 	const struct seccomp_data *data;
+	bool abstract;	     /* the arguments are not known */
 	struct cell result;  /* of STEP_RETURN */
 	size_t other_target; /* of STEP_FORK */
 };
 
 /* The word at OFFSET of struct seccomp_data; all after nr and arch is the caller's choice. */
-static bool load_word(const struct seccomp_data *data, uint32_t offset, struct cell *out)
+static bool load_word(const struct step_context *context, uint32_t offset, struct cell *out)
 {
-	if (offset % 4 != 0 || offset >= sizeof(*data)) {
+	if (offset % 4 != 0 || offset >= sizeof(*context->data)) {
 		return false;
 	}
-	memcpy(&out->value, (const char *)data + offset, sizeof(out->value));
-	out->unknown = offset >= offsetof(struct seccomp_data, instruction_pointer);
+	memcpy(&out->value, (const char *)context->data + offset, sizeof(out->value));
+	out->unknown =
+		context->abstract && offset >= offsetof(struct seccomp_data, instruction_pointer);
 	return true;
 }
 
@@ -167,7 +169,7 @@ static enum step step_load(
 	}
 	switch (BPF_MODE(in->code)) {
 	case BPF_ABS:
-		return !to_x && load_word(context->data, in->k, out) ? STEP_ON : STEP_INVALID;
+		return !to_x && load_word(context, in->k, out) ? STEP_ON : STEP_INVALID;
 	case BPF_LEN:
 		*out = (struct cell){ .value = sizeof(struct seccomp_data) };
 		return STEP_ON;
@@ -274,14 +276,17 @@ void bpf_answers_add(struct bpf_answers *answers, uint32_t value)
 int bpf_explore(const struct sock_filter *program, size_t count, const struct seccomp_data *data,
 	struct bpf_answers *answers)
 {
-	struct step_context context = { .program = program, .count = count, .data = data };
-	_cleanup_free_ struct machine *paths = calloc(EXPLORE_PATHS_MAX, sizeof(*paths));
-	size_t waiting = 1; /* paths[0] starts at the first instruction with all zero */
+	struct step_context context = {
+		.program = program, .count = count, .data = data, .abstract = true
+	};
+	_cleanup_free_ struct machine *paths = malloc(EXPLORE_PATHS_MAX * sizeof(*paths));
+	size_t waiting = 1;
 
 	*answers = (struct bpf_answers){ 0 };
 	if (paths == NULL || count > BPF_MAXINSNS) {
 		return paths == NULL ? -ENOMEM : -EINVAL;
 	}
+	paths[0] = (struct machine){ 0 };
 	for (long steps = 0; waiting > 0; steps++) {
 		struct machine *m = &paths[waiting - 1];
 		enum step s = step(m, &context);

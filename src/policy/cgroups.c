@@ -157,15 +157,13 @@ static int capture_one(struct cgroups *cg, const char *mountinfo, const char *ow
 	if (dir < 0) {
 		return dir;
 	}
-	if (controllers[0] == '\0' && file_has(dir, "cgroup.type", "threaded")) {
-		return error_set_hint(err, EOPNOTSUPP, "no process can be moved into one",
-			"the target's v2 cgroup %s is a threaded one", path);
-	}
 	int fd = open_procs(dir, name, path, err);
 	if (fd < 0) {
 		return fd;
 	}
-	cg->frozen = cg->frozen || is_frozen(dir, controllers);
+	bool frozen = is_frozen(dir, controllers);
+	cg->frozen = cg->frozen || frozen;
+	cg->untraceable = cg->untraceable || (frozen && controllers[0] != '\0');
 	return add(cg, controllers, path, fd, err);
 }
 
@@ -201,7 +199,8 @@ static const char *reason(int code)
 		{ ENOSPC, "the cpuset has no processors or no memory nodes yet" },
 		{ EBUSY, "the v2 cgroup hands controllers to its children: processes may be in its "
 			 "leaves only" },
-		{ EOPNOTSUPP, "it is a threaded v2 cgroup, or one that is invalid as a domain" },
+		{ EOPNOTSUPP,
+			"it is below a threaded v2 cgroup, and invalid until made threaded too" },
 		{ EPERM, "needs CAP_SYS_ADMIN, or a real-time process may not move" },
 		{ EACCES, "needs to be root of the host" },
 		{ EAGAIN, "the cgroup's pids.max is reached" },

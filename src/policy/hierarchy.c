@@ -146,7 +146,7 @@ static int explain(int code, const char *name, const char *path, struct error *e
 	size_t length = strlen(path);
 
 	if (str_starts_with(path, "/..")) {
-		return error_set_hint(err, code,
+		return error_set_hint(err, ENOENT,
 			"it lies outside of our cgroup namespace; run in the host's",
 			"reach the target's %s cgroup %s", name, path);
 	}

@@ -80,6 +80,18 @@ static int take_snapshot(
 	return procfs_stat_field(proc_fd, 28, &snapshot->start_stack, err);
 }
 
+static int capture_seccomp(struct profile *p, const char *status, struct error *err)
+{
+	uint64_t mode = 0;
+
+	procfs_field_u64(status, "Seccomp", 10, &mode);
+	if (mode != 0 && p->cgroups.untraceable) {
+		return error_set_hint(err, EBUSY, "the container is paused, resume it first",
+			"cannot read the seccomp filter of pid %d", (int)p->pid);
+	}
+	return seccomp_capture(&p->seccomp, p->pid, p->proc_fd, status, err);
+}
+
 /* All that /proc and the kernel tell; STATUS is one reading of the status file. */
 static int capture_parts(struct profile *p, const char *status, struct error *err)
 {
@@ -101,7 +113,7 @@ static int capture_parts(struct profile *p, const char *status, struct error *er
 		r = environment_capture(&p->environment, p->proc_fd, err);
 	}
 	if (r == 0) {
-		r = seccomp_capture(&p->seccomp, p->pid, p->proc_fd, status, err);
+		r = capture_seccomp(p, status, err);
 	}
 	if (r == 0) {
 		procfs_inner_pid(status, &p->inner_pid);

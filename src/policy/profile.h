@@ -90,7 +90,8 @@ struct cgroup {
 struct cgroups {
 	struct cgroup list[CGROUPS_MAX];
 	size_t count;
-	bool frozen; /* by the v1 freezer or v2 cgroup.freeze: whoever joins stops */
+	bool frozen;	  /* by the v1 freezer or v2 cgroup.freeze: whoever joins stops */
+	bool untraceable; /* by the v1 freezer: ptrace(2) would wait for ever, v2's lets it */
 };
 
 /*
