@@ -73,8 +73,12 @@ static int take_snapshot(
 		procfs_ns_id(proc_fd, namespace_names[i], &snapshot->ns[i], NULL);
 	}
 	if (fstatat(proc_fd, "exe", &st, 0) < 0) {
-		return error_set(err, errno == ENOENT ? ESRCH : errno,
-			"it has no program: a kernel thread, or ending");
+		if (errno == ENOENT) {
+			return error_set(
+				err, ESRCH, "it has no program: a kernel thread, or ending");
+		}
+		return error_set_hint(
+			err, errno, "needs root, with CAP_SYS_PTRACE", "look at its program");
 	}
 	snapshot->exe = (struct ns_id){ .dev = st.st_dev, .ino = st.st_ino };
 	return procfs_stat_field(proc_fd, 28, &snapshot->start_stack, err);
