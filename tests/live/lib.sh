@@ -107,12 +107,12 @@ check()
 # wait_for SECONDS COMMAND...: until it succeeds.
 wait_for()
 {
-	local tries=$(($1 * 20))
+	local tries=$(($1 * 10))
 	shift
 	while ! "$@" >/dev/null 2>&1; do
 		tries=$((tries - 1))
 		[ "$tries" -gt 0 ] || return 1
-		sleep 0.05
+		sleep 0.1
 	done
 }
 
@@ -141,29 +141,11 @@ descendants()
 	done
 }
 
-# Processes of the program under test or of one of its helpers: by their file, so that another
-# build's are not meant.
-own_processes()
-{
-	local link exe
-	for link in /proc/[0-9]*/exe; do
-		exe=$(readlink "$link" 2>/dev/null) || continue
-		case $exe in
-		"$ROOT_OF_BUILD"/sallyport*) echo "${link//[!0-9]/} ${exe##*/}" ;;
-		esac
-	done
-}
-
-# All that a session could leave on the host, by its kind; the test's own things are not meant.
+# All that a session could leave on the host; processes are known by the file of their program, so
+# that another build's are not meant.
 leavings()
 {
-	own_processes | sed 's/^/process /'
-	grep -E 'sallyport|fuse' /proc/self/mountinfo | grep -v 'fusectl' | sed 's/^/mount /'
-	find /sys/fs/cgroup -name '*sallyport*' 2>/dev/null | sed 's/^/cgroup /'
-	grep sallyport /proc/net/unix | sed 's/.* \([^ ]*\)$/socket \1/'
-	find /run /tmp /var/run /dev/shm -maxdepth 2 -name '*sallyport*' 2>/dev/null | sed 's/^/file /'
-	ls -d /c /.sallyport 2>/dev/null | sed 's/^/file /'
-	return 0
+	"$HERE/world.py" leavings "$ROOT_OF_BUILD"
 }
 
 leavings | sort >"$T/.before"
@@ -181,18 +163,10 @@ nothing_left()
 	is "$1: nothing is left" "$new" ""
 }
 
-# The pid on the host of the process that is PID $1 in the pid namespace of the host's process $2.
+# host_pid INNER INIT: the pid on the host of the process that is INNER in the pid namespace of INIT.
 host_pid()
 {
-	local ns dir
-	ns=$(readlink "/proc/$2/ns/pid")
-	for dir in /proc/[0-9]*; do
-		[ "$(readlink "$dir/ns/pid" 2>/dev/null)" = "$ns" ] || continue
-		[ "$(awk '/^NSpid:/ { print $NF }' "$dir/status" 2>/dev/null)" = "$1" ] || continue
-		echo "${dir#/proc/}"
-		return 0
-	done
-	return 1
+	"$HERE/world.py" host-pid "$1" "$2"
 }
 
 # in_pty COMMAND...: on a terminal of its own; see terminal.py.
@@ -232,3 +206,10 @@ trap 'exit 143' TERM
 trap 'exit 130' INT
 
 [ "$(id -u)" = 0 ] || skip_all "needs root"
+for program in "$SALLYPORT" "$TEST_BIN/probe" "$TEST_BIN/seccomp-dump" "$TEST_BIN/hello-musl" \
+	"$TEST_BIN/hello-elsewhere"; do
+	[ -x "$program" ] || {
+		not_ok "$program is there"
+		exit 1
+	}
+done
