@@ -5,6 +5,7 @@
  * but that; what is reported runs in another mount namespace than ours in any case.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -17,6 +18,7 @@
 #include "target/process.h"
 
 #define CGROUP_FILE_MAX (256 * 1024)
+#define SHORT_ID 12
 
 struct member {
 	struct cgroup_container container;
@@ -128,12 +130,18 @@ static bool is_first(const struct members *members, size_t index)
 	return true;
 }
 
+static bool is_hex(const char *id)
+{
+	return strlen(id) == 64 && strspn(id, "0123456789abcdef") == 64;
+}
+
 int cgroup_list(struct roll *roll, struct error *err)
 {
 	struct members members = { 0 };
 	int r = process_each(look_at, &members, err);
 
 	for (size_t i = 0; r == 0 && i < members.count; i++) {
+		char name[CGROUP_ID_MAX];
 		bool known = false;
 
 		if (!is_first(&members, i)) {
@@ -143,9 +151,12 @@ int cgroup_list(struct roll *roll, struct error *err)
 		if (known || init == NULL) {
 			continue;
 		}
+		/* A hexadecimal id is called as engines abbreviate it. */
+		snprintf(name, sizeof(name), "%.*s", is_hex(init->container.id) ? SHORT_ID : 255,
+			init->container.id);
 		const struct found found = {
 			.engine = init->container.engine,
-			.name = init->container.id,
+			.name = name,
 			.id = init->container.id,
 			.pid = init->pid,
 			.start_time = init->start_time,

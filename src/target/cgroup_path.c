@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "target/cgroup_path.h"
 
+#include <ctype.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -61,12 +62,17 @@ static bool unescape(const char *s, size_t length, char *out, size_t size)
 	for (size_t i = 0; i < length; i++) {
 		char c = s[i];
 
-		if (c == '\\' && i + 3 < length + 0 && s[i + 1] == 'x') {
-			char digits[3] = { s[i + 2], s[i + 3], '\0' };
-			char *end;
+		if (c == '\\') {
+			char digits[3] = "";
 
-			c = (char)strtoul(digits, &end, 16);
-			if (end != digits + 2 || c == '\0') {
+			if (i + 3 >= length || s[i + 1] != 'x' ||
+				!isxdigit((unsigned char)s[i + 2]) ||
+				!isxdigit((unsigned char)s[i + 3])) {
+				return false;
+			}
+			memcpy(digits, s + i + 2, 2);
+			c = (char)strtoul(digits, NULL, 16);
+			if (c == '\0') {
 				return false;
 			}
 			i += 3;

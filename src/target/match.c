@@ -93,7 +93,7 @@ static void append(char *out, size_t size, size_t *used, const char *text)
 	*used += (size_t)n < size - *used ? (size_t)n : size - *used - 1;
 }
 
-/* "web, db and 5 more" of the N CANDIDATES. Names are cut at 64 bytes; the log escapes them. */
+/* "web, db and 5 more" of the N CANDIDATES. Names are cut at 40 bytes; the log escapes them. */
 static void enumerate(
 	char *out, size_t size, const struct candidate *candidates, size_t n, bool with_engine)
 {
@@ -104,7 +104,7 @@ static void enumerate(
 	for (size_t i = 0; i < n && i < CANDIDATES_MAX; i++) {
 		const struct target *target = candidates[i].target;
 
-		snprintf(item, sizeof(item), "%s%.64s", i > 0 ? ", " : "", target->name);
+		snprintf(item, sizeof(item), "%s%.40s", i > 0 ? ", " : "", target->name);
 		append(out, size, &used, item);
 		if (with_engine) {
 			snprintf(item, sizeof(item), " (%s%s%.12s%s)", target->engine,

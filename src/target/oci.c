@@ -42,10 +42,11 @@ static const struct {
 	const char *file;
 	const char *pid;
 	const char *start_time;
-	const char *rootfs;
+	const char *rootfs; /* may be relative to bundle */
+	const char *bundle;
 } formats[] = {
-	{ "state.json", "init_process_pid", "init_process_start", "config/rootfs" },
-	{ "status", "pid", "process-start-time", "rootfs" },
+	{ "state.json", "init_process_pid", "init_process_start", "config/rootfs", "" },
+	{ "status", "pid", "process-start-time", "rootfs", "bundle" },
 };
 
 int oci_parse_state(struct oci_state *state, struct json_object *object)
@@ -60,8 +61,11 @@ int oci_parse_state(struct oci_state *state, struct json_object *object)
 		}
 		state->pid = state->start_time != 0 ? json_pid_at(object, formats[i].pid) : 0;
 		const char *rootfs = json_string_at(object, formats[i].rootfs);
+		const char *bundle = json_string_at(object, formats[i].bundle);
 		if (rootfs != NULL) {
-			state->rootfs = strdup(rootfs);
+			state->rootfs = *rootfs != '/' && bundle != NULL
+						? str_format("%s/%s", bundle, rootfs)
+						: strdup(rootfs);
 		}
 		return 0;
 	}

@@ -7,6 +7,7 @@
 #ifndef TARGET_STATE_H
 #define TARGET_STATE_H
 
+#include <fcntl.h>
 #include <stddef.h>
 #include <sys/types.h>
 
