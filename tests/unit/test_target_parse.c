@@ -58,7 +58,8 @@ static void json_is_bounded_in_depth(void **state)
 	memset(text + 4000, ']', 4000);
 	text[8000] = '\0';
 	assert_null(json_parse(text, 8000, "deep", &err));
-	assert_non_null(json_parse(text + 3990, 20, "flat", &err) == NULL ? NULL : text);
+	_cleanup_json_ struct json_object *flat = json_parse(text + 3990, 20, "flat", &err);
+	assert_non_null(flat);
 }
 
 static void json_getters_check_types(void **state)
