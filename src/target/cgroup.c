@@ -60,7 +60,6 @@ static int look_at(int proc_fd, const struct process *process, void *data)
 		.start_time = process->start_time,
 		.is_init = process->levels > 1 && process->inner_pid == 1,
 	};
-	struct ns_id mnt;
 
 	if (process_is_dead(process) ||
 		fd_read_file(proc_fd, "cgroup", CGROUP_FILE_MAX, &text, NULL, NULL) < 0 ||
@@ -68,7 +67,7 @@ static int look_at(int proc_fd, const struct process *process, void *data)
 		return 0;
 	}
 	/* An engine's shim or monitor can share the container's cgroup. */
-	if (procfs_ns_id(proc_fd, "mnt", &mnt, NULL) < 0 || process_shares(proc_fd, "mnt")) {
+	if (!process_is_apart(proc_fd, "mnt")) {
 		return 0;
 	}
 	/* A rootless container is its user's; the owner of a namespace that root made is root. */

@@ -16,7 +16,9 @@
 #include "target/process.h"
 #include "target/state.h"
 
-#define TIMEOUT_MS 3000
+#define TIMEOUT_MS 3000		/* for one answer */
+#define SYSTEM_TIMEOUT_MS 30000 /* for all that a daemon is asked */
+#define USER_TIMEOUT_MS 3000
 #define DEFAULT_SOCKET "/var/run/docker.sock"
 #define DEFAULT_DATA_ROOT "/var/lib/docker"
 #define DAEMON_CONFIG "/etc/docker/daemon.json"
@@ -56,8 +58,21 @@ static int add_inspected(
 	return roll_add(roll, found);
 }
 
-static int ask_for_one(
-	struct roll *roll, const struct place *place, const char *socket, const char *id)
+/* One daemon, and until when it may keep us. */
+struct daemon {
+	const struct place *place;
+	const char *socket;
+	int64_t deadline;
+};
+
+static int time_left(const struct daemon *daemon)
+{
+	int64_t left = daemon->deadline - http_now_ms();
+
+	return left < TIMEOUT_MS ? (int)left : TIMEOUT_MS;
+}
+
+static int ask_for_one(struct roll *roll, const struct daemon *daemon, const char *id)
 {
 	_cleanup_free_ char *path = str_format("/containers/%s/json", id);
 	struct error err = { 0 };
@@ -67,7 +82,7 @@ static int ask_for_one(
 		return -ENOMEM;
 	}
 	_cleanup_json_ struct json_object *inspect =
-		http_get_json(place, socket, path, TIMEOUT_MS, &peer, &err);
+		http_get_json(daemon->place, daemon->socket, path, time_left(daemon), &peer, &err);
 	if (inspect == NULL) {
 		/* Removed since it was listed, or a daemon that hangs. */
 		return err.code == ENOENT ? 0 : -err.code;
@@ -81,8 +96,10 @@ static int ask_for_one(
 }
 
 /* Returns 0 where the daemon answered, else a negative errno. */
-static int ask(struct roll *roll, const struct place *place, const char *socket, struct error *err)
+static int ask(struct roll *roll, const struct place *place, const char *socket, int timeout_ms,
+	struct error *err)
 {
+	const struct daemon daemon = { place, socket, http_now_ms() + timeout_ms };
 	uid_t peer;
 	_cleanup_json_ struct json_object *list =
 		http_get_json(place, socket, "/containers/json?all=1", TIMEOUT_MS, &peer, err);
@@ -95,7 +112,7 @@ static int ask(struct roll *roll, const struct place *place, const char *socket,
 	}
 	for (size_t i = 0; i < json_object_array_length(list) && i < ROLL_MAX; i++) {
 		const char *id = json_string_at(json_object_array_get_idx(list, i), "Id");
-		int r = is_id(id) ? ask_for_one(roll, place, socket, id) : 0;
+		int r = is_id(id) ? ask_for_one(roll, &daemon, id) : 0;
 
 		if (r < 0) {
 			return error_set(err, -r, "%s: container %.12s", socket, id);
@@ -203,8 +220,8 @@ static int ask_user(const struct user_place *user, void *data)
 	struct roll *roll = data;
 	struct error err = { 0 };
 
-	if (ask(roll, &user->runtime, "docker.sock", &err) < 0 && !state_is_absent(-err.code) &&
-		err.code != ECONNREFUSED) {
+	if (ask(roll, &user->runtime, "docker.sock", USER_TIMEOUT_MS, &err) < 0 &&
+		!state_is_absent(-err.code) && err.code != ECONNREFUSED) {
 		roll_warn(roll, "docker of uid %u: %s", user->uid, err.message);
 	}
 	return 0;
@@ -225,7 +242,7 @@ int docker_list(struct roll *roll, struct error *err)
 		}
 		socket = host + strlen(unix_scheme);
 	}
-	int r = ask(roll, &system, socket, &ask_err);
+	int r = ask(roll, &system, socket, SYSTEM_TIMEOUT_MS, &ask_err);
 	if (r == -EACCES) {
 		roll_warn(roll, "docker: %s", ask_err.message);
 	} else if (r < 0) {

@@ -81,7 +81,7 @@ static bool is_of_shared_pid_ns(
 	if (descends_from(process->pid, container->init)) {
 		return true;
 	}
-	return !process_shares(proc_fd, "mnt") && procfs_ns_id(proc_fd, "mnt", &mnt, NULL) == 0 &&
+	return process_is_apart(proc_fd, "mnt") && procfs_ns_id(proc_fd, "mnt", &mnt, NULL) == 0 &&
 	       mnt.dev == container->mnt_ns.dev && mnt.ino == container->mnt_ns.ino &&
 	       fd_read_file(proc_fd, "cgroup", CGROUP_MAX, &cgroup, NULL, NULL) == 0 &&
 	       str_equal(cgroup, container->cgroup);
@@ -117,7 +117,7 @@ static int look_at_container(
 	if (r == 0) {
 		r = fd_read_file(proc_fd, "cgroup", CGROUP_MAX, &container->cgroup, NULL, err);
 	}
-	container->own_pid_ns = r == 0 && !process_shares(proc_fd, "pid");
+	container->own_pid_ns = r == 0 && process_is_apart(proc_fd, "pid");
 	return r < 0 ? r : 0;
 }
 

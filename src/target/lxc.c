@@ -30,7 +30,8 @@
 #define LXC_INFO "/usr/bin/lxc-info"
 #define SUFFIX "/command"
 #define SOCKETS_MAX (16u << 20) /* bytes of /proc/net/unix */
-#define TIMEOUT_S 2
+#define TIMEOUT_S 1		/* for one monitor */
+#define SILENT_MAX 3 /* more that don't answer are an attack: anybody can bind such a name */
 #define PATH_ROOM 4096
 
 /* lxc_cmd_t of src/lxc/commands.h; 2 would be LXC_CMD_STOP. */
@@ -109,17 +110,26 @@ static bool send_request(int fd)
 }
 
 /* Asks the monitor behind the abstract socket NAME. */
-static pid_t ask(const char *name, uid_t *owner)
+static pid_t ask(const char *name, uid_t *owner, int *silent)
 {
 	_cleanup_close_ int fd = connect_abstract(name);
 	struct response response;
 	struct ucred cred;
 	socklen_t length = sizeof(cred);
 
+	if (fd < 0 && errno == EAGAIN) {
+		(*silent)++;
+	}
 	if (fd < 0 || getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &length) < 0 ||
-		!send_request(fd) ||
-		recv(fd, &response, sizeof(response), MSG_WAITALL) != (ssize_t)sizeof(response) ||
-		response.ret < 0 || response.data <= 0 || response.data > INT32_MAX) {
+		!send_request(fd)) {
+		return 0;
+	}
+	ssize_t n = recv(fd, &response, sizeof(response), MSG_WAITALL);
+	if (n < 0 && errno == EAGAIN) {
+		(*silent)++;
+	}
+	if (n != (ssize_t)sizeof(response) || response.ret < 0 || response.data <= 0 ||
+		response.data > INT32_MAX) {
 		return 0;
 	}
 	*owner = cred.uid;
@@ -183,7 +193,7 @@ static int add(struct roll *roll, const struct container *container)
 }
 
 /* A line of /proc/net/unix; its eighth field is the name, "@" standing for the NUL: proc(5). */
-static int look_at_socket(struct roll *roll, char *line)
+static int look_at_socket(struct roll *roll, char *line, int *silent)
 {
 	size_t length = strlen(line);
 	char *name = strstr(line, " @/");
@@ -194,7 +204,7 @@ static int look_at_socket(struct roll *roll, char *line)
 		return 0;
 	}
 	name += strlen(" @");
-	container.pid = ask(name, &container.owner);
+	container.pid = ask(name, &container.owner, silent);
 	line[length - strlen(SUFFIX)] = '\0';
 	char *slash = strrchr(name, '/');
 	if (container.pid == 0 || slash == name) {
@@ -213,6 +223,7 @@ static int list_sockets(struct roll *roll, struct error *err)
 {
 	_cleanup_free_ char *text = NULL;
 	char *save = NULL;
+	int silent = 0;
 	int r = fd_read_file(AT_FDCWD, "/proc/net/unix", SOCKETS_MAX, &text, NULL, err);
 
 	if (r < 0) {
@@ -221,9 +232,12 @@ static int list_sockets(struct roll *roll, struct error *err)
 	for (char *line = strtok_r(text, "\n", &save); r == 0 && line != NULL;
 		line = strtok_r(NULL, "\n", &save)) {
 		/* A connection has its listener's name: only the listener, flag __SO_ACCEPTCON. */
-		if (strstr(line, " 00010000 ") != NULL) {
-			r = look_at_socket(roll, line);
+		if (silent < SILENT_MAX && strstr(line, " 00010000 ") != NULL) {
+			r = look_at_socket(roll, line, &silent);
 		}
+	}
+	if (silent > 0) {
+		roll_warn(roll, "lxc: %d or more sockets of monitors don't answer", silent);
 	}
 	return r < 0 ? error_set(err, -r, "list containers") : 0;
 }

@@ -26,6 +26,7 @@ static int read_machine(const char *name, void *data)
 	_cleanup_free_ char *text = NULL;
 	char value[VALUE_ROOM];
 	char root[VALUE_ROOM] = "";
+	struct process process;
 	uint64_t leader = 0;
 
 	if (path == NULL) {
@@ -42,8 +43,9 @@ static int read_machine(const char *name, void *data)
 		root[0] = '\0';
 	}
 	_cleanup_close_ int proc_fd = procfs_open((pid_t)leader, NULL);
-	/* machined notes no start time. A process in our mount namespace got the number since. */
-	bool is_stale = proc_fd < 0 || process_shares(proc_fd, "mnt");
+	/* machined notes no start time. A process that is no pid 1 got the number since. */
+	bool is_stale = proc_fd < 0 || process_read(proc_fd, &process, NULL) < 0 ||
+			process.levels < 2 || process.inner_pid != 1;
 	const struct found found = {
 		.engine = "nspawn",
 		.name = name,

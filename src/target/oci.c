@@ -196,7 +196,7 @@ pid_t oci_pid_file(const struct place *place, const char *path, const char *id)
 		return 0;
 	}
 	bool is_old = wall_clock(process.start_time) <= st.st_mtim.tv_sec + PID_FILE_SLACK_S;
-	return process_cgroup_has(proc_fd, id) || (is_old && !process_shares(proc_fd, "mnt"))
+	return process_cgroup_has(proc_fd, id) || (is_old && process_is_apart(proc_fd, "mnt"))
 		       ? (pid_t)pid
 		       : 0;
 }

@@ -99,15 +99,28 @@ bool process_is_dead(const struct process *process)
 	return process->state == 'Z' || process->state == 'X' || process->state == 'x';
 }
 
-bool process_shares(int proc_fd, const char *name)
+/* 1: the same, 0: another, -1: one of them can't be read (/proc/1's, where it is not ours). */
+static int compare_ns(int proc_fd, const char *name)
 {
 	_cleanup_close_ int self = open("/proc/self", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	struct ns_id theirs;
 	struct ns_id ours;
 
-	return self >= 0 && procfs_ns_id(proc_fd, name, &theirs, NULL) == 0 &&
-	       procfs_ns_id(self, name, &ours, NULL) == 0 && theirs.dev == ours.dev &&
-	       theirs.ino == ours.ino;
+	if (self < 0 || procfs_ns_id(proc_fd, name, &theirs, NULL) < 0 ||
+		procfs_ns_id(self, name, &ours, NULL) < 0) {
+		return -1;
+	}
+	return theirs.dev == ours.dev && theirs.ino == ours.ino;
+}
+
+bool process_shares(int proc_fd, const char *name)
+{
+	return compare_ns(proc_fd, name) == 1;
+}
+
+bool process_is_apart(int proc_fd, const char *name)
+{
+	return compare_ns(proc_fd, name) == 0;
 }
 
 int process_user_ns_owner(int proc_fd, uid_t *owner)

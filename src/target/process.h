@@ -36,6 +36,9 @@ bool process_is_dead(const struct process *process);
  * can't be read are not ours. */
 bool process_shares(int proc_fd, const char *name);
 
+/* True where the process is in another namespace NAME than ours for sure: it can be read. */
+bool process_is_apart(int proc_fd, const char *name);
+
 /*
  * True where the process belongs to the user UID: its user namespace, or one above it, was made by
  * UID; or it lives in our own user namespace with UID as its real uid.

@@ -64,6 +64,11 @@ int roll_add(struct roll *roll, const struct found *found)
 		!acceptable(found->id) || !acceptable(found->image)) {
 		return 0;
 	}
+	if (found->owner != 0 && roll->of_users == ROLL_USERS_MAX) {
+		roll_warn(roll, "users have more than %d containers: not all are listed",
+			ROLL_USERS_MAX);
+		return 0;
+	}
 	if (list->count == ROLL_MAX) {
 		return -E2BIG;
 	}
@@ -84,6 +89,7 @@ int roll_add(struct roll *roll, const struct found *found)
 	}
 	check_process(&target, found);
 	list->targets[list->count++] = target;
+	roll->of_users += found->owner != 0;
 	return 0;
 }
 

@@ -9,12 +9,14 @@
 #include "base/error.h"
 #include "target/target.h"
 
-#define ROLL_MAX 16384 /* entries; more than that is no host but an attack */
+#define ROLL_MAX 16384	    /* entries; more than that is no host but an attack */
+#define ROLL_USERS_MAX 2048 /* of them, those of users: they can't crowd out the system's */
 
 struct roll {
 	struct target_list list;
 	size_t room;
-	char *warnings; /* lines, or NULL */
+	size_t of_users; /* entries */
+	char *warnings;	 /* lines, or NULL */
 };
 
 /* What an engine knows of one container; all strings stay the engine's. */
@@ -31,7 +33,8 @@ struct found {
 
 /*
  * Adds FOUND. Where its pid is gone, is a zombie, began at another time than the engine recorded or
- * does not belong to the owner, it is added as not running. Returns 0 or a negative errno (no
+ * does not belong to the owner, it is added as not running. Users' entries above ROLL_USERS_MAX are
+ * left out, with a warning. Returns 0 or a negative errno (no
  * memory, or ROLL_MAX).
  */
 int roll_add(struct roll *roll, const struct found *found);

@@ -17,8 +17,9 @@
 #include "target/state.h"
 #include "target/text.h"
 
-#define FIREJAIL_PROFILES "/run/firejail/profile"
+/* Files called by the pid: a sandbox has a name, a profile, or both. */
 #define FIREJAIL_NAMES "/run/firejail/name"
+#define FIREJAIL_PROFILES "/run/firejail/profile"
 #define NAME_ROOM 512
 
 /* From the sandbox's pid 1 to its program: INIT itself where it is no tool's process. */
@@ -131,7 +132,10 @@ static int read_firejail(const char *number, void *data)
 int firejail_list(struct roll *roll, struct error *err)
 {
 	const struct place system = PLACE_SYSTEM;
-	int r = state_each(&system, FIREJAIL_PROFILES, read_firejail, roll, err);
+	int r = state_each(&system, FIREJAIL_NAMES, read_firejail, roll, err);
 
+	if (r == 0 || state_is_absent(r)) {
+		r = state_each(&system, FIREJAIL_PROFILES, read_firejail, roll, err);
+	}
 	return state_is_absent(r) ? 0 : r;
 }
