@@ -7,174 +7,306 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <unistd.h>
 
 #include <json-c/json.h>
 
 #include "base/cleanup.h"
+#include "base/fd.h"
 #include "base/log.h"
 #include "base/procfs.h"
 #include "base/str.h"
 #include "cli/cli.h"
 #include "target/target.h"
 
-static const char usage[] = "Usage: sallyport list [OPTION...]\n"
-			    "\n"
-			    "Prints the containers of this host.\n"
-			    "\n"
-			    "  -t, --type ENGINE   only those of this engine\n"
-			    "  -a, --all           stopped ones too\n"
-			    "      --json          as JSON\n"
-			    "  -h, --help          this text\n";
+#define LABEL_MAX 4096
+
+static const char usage[] =
+	"Usage: sallyport list [OPTION...]\n"
+	"\n"
+	"Prints the running containers of this host, those of every engine, each once.\n"
+	"\n"
+	"  -t, --type ENGINE   only those of this engine\n"
+	"  -a, --all           stopped ones too\n"
+	"      --json          as a JSON array, with more fields\n"
+	"  -h, --help          this text\n"
+	"\n"
+	"USER is the user namespace: the host's or its own. SECCOMP is mode/number of filters.\n"
+	"\n"
+	"Engines: ";
 
 /* What /proc tells of a running container's init. */
 struct facts {
+	bool known; /* else the process is gone, or its status can't be read */
 	uint64_t seccomp_mode;
 	uint64_t seccomp_filters;
-	bool own_user_ns;
+	const char *user_ns; /* "host", "own"; NULL where it can't be read */
+	char *label;	     /* owned; NULL where no LSM labels processes */
 };
 
-static struct facts look(pid_t pid)
+/* With several LSMs each has a directory of its own; attr/current is the first one's: proc(5). */
+static char *read_label(int proc_fd)
 {
-	struct facts facts = { 0 };
-	_cleanup_close_ int proc_fd = procfs_open(pid, NULL);
+	static const char *const files[] = { "attr/apparmor/current", "attr/current" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+		char *label;
+
+		if (fd_read_file(proc_fd, files[i], LABEL_MAX, &label, NULL, NULL) < 0) {
+			continue;
+		}
+		label[strcspn(label, "\n")] = '\0';
+		if (*label != '\0') {
+			return label;
+		}
+		free(label);
+	}
+	return NULL;
+}
+
+static const char *compare_user_ns(int proc_fd)
+{
+	_cleanup_close_ int self = procfs_open(getpid(), NULL);
+	struct ns_id theirs;
+	struct ns_id ours;
+
+	if (self < 0 || procfs_ns_id(self, "user", &ours, NULL) < 0 ||
+		procfs_ns_id(proc_fd, "user", &theirs, NULL) < 0) {
+		return NULL;
+	}
+	return theirs.dev == ours.dev && theirs.ino == ours.ino ? "host" : "own";
+}
+
+static void look(struct facts *facts, const struct target *t)
+{
+	_cleanup_close_ int proc_fd = t->pid != 0 ? procfs_open(t->pid, NULL) : -1;
 	_cleanup_free_ char *status = NULL;
-	struct stat own;
-	struct ns_id user;
+	uint64_t start_time;
 
-	if (proc_fd < 0 || procfs_status(proc_fd, &status, NULL) < 0) {
-		return facts;
+	*facts = (struct facts){ 0 };
+	/* The pid may be another's since the container was found. */
+	if (proc_fd < 0 || procfs_start_time(proc_fd, &start_time, NULL) < 0 ||
+		start_time != t->start_time || procfs_status(proc_fd, &status, NULL) < 0) {
+		return;
 	}
-	procfs_field_u64(status, "Seccomp", 10, &facts.seccomp_mode);
-	procfs_field_u64(status, "Seccomp_filters", 10, &facts.seccomp_filters);
-	facts.own_user_ns = stat("/proc/self/ns/user", &own) == 0 &&
-			    procfs_ns_id(proc_fd, "user", &user, NULL) == 0 &&
-			    (user.dev != own.st_dev || user.ino != own.st_ino);
-	return facts;
+	facts->known = true;
+	procfs_field_u64(status, "Seccomp", 10, &facts->seccomp_mode);
+	procfs_field_u64(status, "Seccomp_filters", 10, &facts->seccomp_filters);
+	facts->user_ns = compare_user_ns(proc_fd);
+	facts->label = read_label(proc_fd);
 }
 
-static const char *shown(char *out, size_t size, const char *s)
+enum column {
+	COLUMN_ENGINE,
+	COLUMN_NAME,
+	COLUMN_PID,
+	COLUMN_USER,
+	COLUMN_SECCOMP,
+	COLUMN_LABEL,
+	COLUMN_IMAGE,
+	COLUMNS
+};
+
+struct row {
+	char cells[COLUMNS][512];
+};
+
+static const struct row titles = {
+	{ "ENGINE", "NAME", "PID", "USER", "SECCOMP", "LSM", "IMAGE" },
+};
+
+/* Names, labels and images are whatever a container or its image's author chose. */
+static void set_cell(struct row *row, enum column column, const char *text)
 {
-	str_escape(out, size, s != NULL ? s : "-");
-	return out;
+	str_escape(row->cells[column], sizeof(row->cells[column]),
+		text != NULL && *text != '\0' ? text : "-");
 }
 
-static void print_row(const struct target *t)
+static void fill_row(struct row *row, const struct target *t)
 {
-	struct facts facts = t->pid != 0 ? look(t->pid) : (struct facts){ 0 };
-	char name[256];
-	char image[512];
-	char seccomp[48] = "-";
-	char pid[16] = "-";
+	struct facts facts;
+	char text[64];
 
-	if (t->pid != 0) {
-		snprintf(pid, sizeof(pid), "%d", (int)t->pid);
-		snprintf(seccomp, sizeof(seccomp), "%u/%u", (unsigned int)facts.seccomp_mode,
-			(unsigned int)facts.seccomp_filters);
+	look(&facts, t);
+	set_cell(row, COLUMN_ENGINE, t->engine);
+	set_cell(row, COLUMN_NAME, t->name);
+	set_cell(row, COLUMN_USER, facts.known && facts.user_ns == NULL ? "?" : facts.user_ns);
+	set_cell(row, COLUMN_LABEL, facts.label);
+	set_cell(row, COLUMN_IMAGE, t->image);
+	snprintf(text, sizeof(text), "%d%s", (int)t->pid, t->paused ? " (paused)" : "");
+	set_cell(row, COLUMN_PID, t->pid != 0 ? text : NULL);
+	snprintf(text, sizeof(text), "%u/%u", (unsigned int)facts.seccomp_mode,
+		(unsigned int)facts.seccomp_filters);
+	set_cell(row, COLUMN_SECCOMP, facts.known ? text : NULL);
+	free(facts.label);
+}
+
+static void print_row(const struct row *row, const int *widths)
+{
+	for (int c = 0; c < COLUMNS - 1; c++) {
+		printf("%-*s  ", widths[c], row->cells[c]);
 	}
-	printf("%-11s %-24s %7s  %-5s %-8s %s\n", t->engine, shown(name, sizeof(name), t->name),
-		pid,
-		t->pid == 0	    ? "-"
-		: facts.own_user_ns ? "own"
-				    : "host",
-		seccomp, shown(image, sizeof(image), t->image));
+	printf("%s\n", row->cells[COLUMNS - 1]);
 }
 
+/* Columns are as wide as what stands in them; bytes and characters are taken for the same. */
+static bool print_table(const struct target_list *list, bool all)
+{
+	_cleanup_free_ struct row *rows = calloc(list->count + 1, sizeof(*rows));
+	int widths[COLUMNS] = { 0 };
+	size_t n = 0;
+
+	if (rows == NULL) {
+		return false;
+	}
+	rows[n++] = titles;
+	for (size_t i = 0; i < list->count; i++) {
+		if (list->targets[i].pid != 0 || all) {
+			fill_row(&rows[n++], &list->targets[i]);
+		}
+	}
+	for (size_t i = 0; i < n; i++) {
+		for (int c = 0; c < COLUMNS; c++) {
+			int width = (int)strlen(rows[i].cells[c]);
+
+			widths[c] = width > widths[c] ? width : widths[c];
+		}
+	}
+	for (size_t i = 0; i < n; i++) {
+		print_row(&rows[i], widths);
+	}
+	return true;
+}
+
+/* JSON is UTF-8, and what a container chose need not be. */
 static void add_string(struct json_object *object, const char *key, const char *value)
 {
-	json_object_object_add(object, key, value != NULL ? json_object_new_string(value) : NULL);
+	char escaped[4096];
+
+	if (value != NULL) {
+		str_escape(escaped, sizeof(escaped), value);
+	}
+	json_object_object_add(object, key, value != NULL ? json_object_new_string(escaped) : NULL);
+}
+
+static void add_number(struct json_object *object, const char *key, bool known, uint64_t value)
+{
+	json_object_object_add(object, key, known ? json_object_new_uint64(value) : NULL);
 }
 
 static struct json_object *describe(const struct target *t)
 {
-	struct facts facts = t->pid != 0 ? look(t->pid) : (struct facts){ 0 };
 	struct json_object *object = json_object_new_object();
+	bool running = t->pid != 0;
+	struct facts facts;
 
+	look(&facts, t);
 	add_string(object, "engine", t->engine);
 	add_string(object, "name", t->name);
 	add_string(object, "id", t->id);
 	add_string(object, "image", t->image);
-	json_object_object_add(object, "running", json_object_new_boolean(t->pid != 0));
-	if (t->pid != 0) {
-		json_object_object_add(object, "pid", json_object_new_int(t->pid));
-		json_object_object_add(object, "start_time", json_object_new_uint64(t->start_time));
-		json_object_object_add(
-			object, "own_user_namespace", json_object_new_boolean(facts.own_user_ns));
-		json_object_object_add(
-			object, "seccomp_mode", json_object_new_uint64(facts.seccomp_mode));
-		json_object_object_add(
-			object, "seccomp_filters", json_object_new_uint64(facts.seccomp_filters));
-	}
+	add_number(object, "owner", true, t->owner);
+	json_object_object_add(object, "running", json_object_new_boolean(running));
+	json_object_object_add(object, "paused", json_object_new_boolean(t->paused));
+	add_number(object, "pid", running, (uint64_t)t->pid);
+	add_number(object, "start_time", running, t->start_time);
+	add_string(object, "user_namespace", facts.user_ns);
+	add_number(object, "seccomp_mode", facts.known, facts.seccomp_mode);
+	add_number(object, "seccomp_filters", facts.known, facts.seccomp_filters);
+	add_string(object, "lsm_label", facts.label);
+	free(facts.label);
 	return object;
 }
 
-static void print_list(const struct target_list *list, bool all, bool json)
+static void print_json(const struct target_list *list, bool all)
 {
-	struct json_object *array = json ? json_object_new_array() : NULL;
+	struct json_object *array = json_object_new_array();
 
-	if (!json) {
-		printf("%-11s %-24s %7s  %-5s %-8s %s\n", "ENGINE", "NAME", "PID", "USER",
-			"SECCOMP", "IMAGE");
-	}
 	for (size_t i = 0; i < list->count; i++) {
-		const struct target *t = &list->targets[i];
-
-		if (t->pid == 0 && !all) {
-			continue;
-		}
-		if (json) {
-			json_object_array_add(array, describe(t));
-		} else {
-			print_row(t);
+		if (list->targets[i].pid != 0 || all) {
+			json_object_array_add(array, describe(&list->targets[i]));
 		}
 	}
-	if (json) {
-		puts(json_object_to_json_string_ext(array, JSON_C_TO_STRING_PRETTY));
-		json_object_put(array);
-	}
+	puts(json_object_to_json_string_ext(
+		array, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE));
+	json_object_put(array);
 }
 
-int command_list(int argc, char **argv)
+struct list_options {
+	const char *engine;
+	bool all;
+	bool json;
+};
+
+/* Returns -1 where the command shall go on, else the exit status. */
+static int parse(struct list_options *out, int argc, char **argv)
 {
 	static const struct option options[] = { { "type", required_argument, NULL, 't' },
 		{ "all", no_argument, NULL, 'a' }, { "json", no_argument, NULL, 'j' },
 		{ "help", no_argument, NULL, 'h' }, { NULL, 0, NULL, 0 } };
-	const char *engine = NULL;
-	_cleanup_free_ char *warnings = NULL;
-	struct target_list list;
-	struct error err = { 0 };
-	bool all = false;
-	bool json = false;
 	int option;
 
+	*out = (struct list_options){ 0 };
 	while ((option = getopt_long(argc, argv, "t:ah", options, NULL)) != -1) {
 		switch (option) {
 		case 't':
-			engine = optarg;
+			out->engine = optarg;
 			break;
 		case 'a':
-			all = true;
+			out->all = true;
 			break;
 		case 'j':
-			json = true;
+			out->json = true;
 			break;
 		case 'h':
-			fputs(usage, stdout);
+			printf("%s%s\n", usage, target_engines());
 			return 0;
 		default:
 			return EXIT_OURS;
 		}
 	}
-	if (target_list(&list, engine, &warnings, &err) < 0) {
+	if (optind < argc) {
+		log_error("list takes no arguments, but got %s", argv[optind]);
+		return EXIT_OURS;
+	}
+	return -1;
+}
+
+int command_list(int argc, char **argv)
+{
+	struct list_options options;
+	_cleanup_free_ char *warnings = NULL;
+	struct target_list list;
+	struct error err = { 0 };
+	char *save = NULL;
+	int status = parse(&options, argc, argv);
+
+	if (status >= 0) {
+		return status;
+	}
+	if (target_list(&list, options.engine, &warnings, &err) < 0) {
 		log_error("%s", err.message);
 		return EXIT_OURS;
 	}
-	char *save = NULL;
 	for (char *line = warnings != NULL ? strtok_r(warnings, "\n", &save) : NULL; line != NULL;
 		line = strtok_r(NULL, "\n", &save)) {
 		log_warning("%s", line);
 	}
-	print_list(&list, all, json);
+	if (geteuid() != 0) {
+		log_warning("not root: containers of the system and of other users can be missing, "
+			    "\"?\" could not be read");
+	}
+	status = 0;
+	if (options.json) {
+		print_json(&list, options.all);
+	} else if (!print_table(&list, options.all)) {
+		log_error("out of memory");
+		status = EXIT_OURS;
+	}
 	target_list_finish(&list);
-	return 0;
+	if (fflush(stdout) != 0 || ferror(stdout)) {
+		log_error("write the list: %m");
+		status = EXIT_OURS;
+	}
+	return status;
 }
