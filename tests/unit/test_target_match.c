@@ -269,6 +269,23 @@ static void the_roll_is_bounded(void **state)
 	roll_finish(&roll);
 }
 
+static void users_can_not_crowd_out_the_system(void **state)
+{
+	struct roll roll = { 0 };
+	const struct found users = { .engine = "podman", .name = "many", .owner = 1000 };
+	const struct found systems = { .engine = "runc", .name = "web" };
+
+	for (int i = 0; i < 2 * ROLL_MAX; i++) {
+		assert_int_equal(roll_add(&roll, &users), 0);
+	}
+	assert_int_equal(roll.list.count, ROLL_USERS_MAX);
+	assert_non_null(strstr(roll.warnings, "not all are listed"));
+	assert_int_equal(roll_add(&roll, &systems), 0);
+	assert_int_equal(roll_merge(&roll), 0);
+	assert_string_equal(roll.list.targets[0].name, "web");
+	roll_finish(&roll);
+}
+
 static void each_container_stands_there_once(void **state)
 {
 	pid_t child = start_child();
@@ -356,6 +373,7 @@ int main(void)
 		cmocka_unit_test(stale_pids_are_not_running),
 		cmocka_unit_test(names_that_no_engine_gives_are_left_out),
 		cmocka_unit_test(the_roll_is_bounded),
+		cmocka_unit_test(users_can_not_crowd_out_the_system),
 		cmocka_unit_test(each_container_stands_there_once),
 		cmocka_unit_test(a_user_can_not_rename_one_of_the_systems),
 		cmocka_unit_test(warnings_are_lines_and_come_once),
