@@ -106,13 +106,18 @@ static int reopen(struct fs *fs, int path_fd, int flags, bool pseudo, const stru
 			      !ids_outside(&fs->gids, caller->gid, &gid))) {
 		return -EOVERFLOW;
 	}
+	/* The kernel takes set-id bits away by itself, but not for an open that truncates. */
+	bool lower = (flags & O_TRUNC) && caller->uid != 0;
+
 	if (pseudo) {
 		identity_assume_fully(&fs->identity, uid, gid);
+	} else if (lower) {
+		identity_lower(&fs->identity);
 	}
 	int fd = open(name.text, flags);
 	int r = fd < 0 ? -errno : fd;
 
-	if (pseudo) {
+	if (pseudo || lower) {
 		identity_resume(&fs->identity);
 	}
 	return r;
@@ -443,6 +448,7 @@ void file_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct fs *fs = fs_of(req);
 
+	lock_drop_file(fs, file_of(fi));
 	file_close(fs, file_of(fi));
 	lock_kick(fs); /* its flock went with it */
 	fuse_reply_err(req, 0);

@@ -73,6 +73,15 @@ void identity_assume_fully(const struct identity *identity, uid_t uid, gid_t gid
 	set_caps(none);
 }
 
+void identity_lower(const struct identity *identity)
+{
+	struct __user_cap_data_struct caps[_LINUX_CAPABILITY_U32S_3];
+
+	memcpy(caps, identity->caps, sizeof(caps));
+	caps[CAP_TO_INDEX(CAP_FSETID)].effective &= ~CAP_TO_MASK(CAP_FSETID);
+	set_caps(caps);
+}
+
 void identity_resume(const struct identity *identity)
 {
 	int saved = errno;

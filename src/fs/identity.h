@@ -43,7 +43,11 @@ void identity_assume(const struct identity *identity, uid_t uid, gid_t gid, mode
  * and who writes. */
 void identity_assume_fully(const struct identity *identity, uid_t uid, gid_t gid);
 
-/* Ends either of both. Keeps errno. */
+/* The program's identity, but what is written to or truncated loses its set-id bits, as it does for
+ * anyone without CAP_FSETID. */
+void identity_lower(const struct identity *identity);
+
+/* Ends any of these. Keeps errno. */
 void identity_resume(const struct identity *identity);
 
 /*

@@ -16,12 +16,19 @@
 #define RETRY_MIN_MS 1
 #define RETRY_MAX_MS 32
 
+/*
+ * A close gives a flock back only with the RELEASE that the kernel sends when it gets round to it.
+ * Who asks for a lock without waiting right after is not refused before that had time to come.
+ */
+#define GRACE_MS 8
+
 /* One holder of POSIX locks of an inode: a process, or an open file description. */
 struct lock_owner {
 	struct lock_owner *next;
 	uint64_t owner;
 	pid_t pid;
 	int fd;
+	const struct file *file; /* through which it locked last; only compared */
 };
 
 struct lock_wait {
@@ -32,7 +39,16 @@ struct lock_wait {
 	uint64_t owner;
 	struct flock lock; /* POSIX */
 	int op;		   /* flock; 0: POSIX */
+	int64_t until;	   /* monotonic ms; 0: for ever */
 };
+
+static int64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
+}
 
 /* All below, down to lock_init(), with the waiter's lock held. */
 
@@ -84,22 +100,23 @@ static struct lock_owner *make_owner(struct fs *fs, struct inode *inode, uint64_
 }
 
 /* Tries to take LOCK, or gives it up, for OWNER. */
-static int try_posix(
-	struct fs *fs, struct inode *inode, uint64_t owner, pid_t pid, struct flock *lock)
+static int try_posix(struct fs *fs, struct lock_wait *wait)
 {
 	int r = 0;
-	struct lock_owner *holder = find_owner(inode, owner);
+	struct flock *lock = &wait->lock;
+	struct lock_owner *holder = find_owner(wait->inode, wait->owner);
 
 	if (holder == NULL && lock->l_type == F_UNLCK) {
 		return 0;
 	}
 	if (holder == NULL) {
-		holder = make_owner(fs, inode, owner, &r);
+		holder = make_owner(fs, wait->inode, wait->owner, &r);
 	}
 	if (holder == NULL) {
 		return r;
 	}
-	holder->pid = pid;
+	holder->pid = fuse_req_ctx(wait->req)->pid;
+	holder->file = wait->file;
 	lock->l_pid = 0;
 	return fcntl(holder->fd, F_OFD_SETLK, lock) == 0 ? 0 : -errno;
 }
@@ -112,7 +129,7 @@ static int try_wait(struct fs *fs, struct lock_wait *wait)
 	if (wait->op != 0) {
 		return flock(wait->file->fd, wait->op | LOCK_NB) == 0 ? 0 : -errno;
 	}
-	return try_posix(fs, wait->inode, wait->owner, fuse_req_ctx(wait->req)->pid, &wait->lock);
+	return try_posix(fs, wait);
 }
 
 static bool still_waits(int r)
@@ -122,16 +139,18 @@ static bool still_waits(int r)
 
 static void try_all(struct fs *fs)
 {
+	int64_t now = now_ms();
+
 	for (struct lock_wait **at = &fs->waiter.waits; *at != NULL;) {
 		struct lock_wait *wait = *at;
 		int r = try_wait(fs, wait);
 
-		if (still_waits(r)) {
+		if (still_waits(r) && (wait->until == 0 || now < wait->until)) {
 			at = &wait->next;
 			continue;
 		}
 		*at = wait->next;
-		fuse_reply_err(wait->req, -r);
+		fuse_reply_err(wait->req, still_waits(r) ? EAGAIN : -r);
 		free(wait);
 	}
 }
@@ -206,6 +225,23 @@ void lock_drop(struct fs *fs, struct inode *inode, uint64_t owner)
 	pthread_mutex_unlock(&fs->waiter.lock);
 }
 
+void lock_drop_file(struct fs *fs, const struct file *file)
+{
+	pthread_mutex_lock(&fs->waiter.lock);
+	for (struct lock_owner **at = &file->inode->lock_owners; *at != NULL;) {
+		struct lock_owner *gone = *at;
+
+		if (gone->file != file) {
+			at = &gone->next;
+			continue;
+		}
+		*at = gone->next;
+		close(gone->fd);
+		free(gone);
+	}
+	pthread_mutex_unlock(&fs->waiter.lock);
+}
+
 /* The kernel names no process for a lock of an open file description; another owner that we know is
  * the best guess. */
 static void name_holder(const struct inode *inode, uint64_t asking, struct flock *lock)
@@ -244,7 +280,7 @@ void lock_getlk(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi, struc
 	fuse_reply_lock(req, lock);
 }
 
-/* Replies to WAIT's request, or puts a copy of WAIT in the queue where SLEEP. */
+/* Replies to WAIT's request, or puts a copy of WAIT in the queue. */
 static void take(struct fs *fs, const struct lock_wait *wait, bool sleep)
 {
 	struct lock_wait *copy = malloc(sizeof(*copy));
@@ -254,9 +290,11 @@ static void take(struct fs *fs, const struct lock_wait *wait, bool sleep)
 		return;
 	}
 	*copy = *wait;
+	copy->until = sleep ? 0 : now_ms() + GRACE_MS;
 	pthread_mutex_lock(&fs->waiter.lock);
 	int r = try_wait(fs, copy);
-	bool waits = still_waits(r) && sleep;
+	/* POSIX locks are given back with the close itself */
+	bool waits = still_waits(r) && (sleep || wait->op != 0);
 
 	if (waits) {
 		copy->next = fs->waiter.waits;

@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "fs/library.h"
 
+struct file;
 struct fs;
 struct inode;
 struct lock_wait;
@@ -32,6 +33,9 @@ void lock_flock(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi, int o
 
 /* OWNER closed a descriptor of INODE: its POSIX locks end. */
 void lock_drop(struct fs *fs, struct inode *inode, uint64_t owner);
+
+/* FILE is closed for good: the locks of the open file description itself end. */
+void lock_drop_file(struct fs *fs, const struct file *file);
 
 /* Something was unlocked: those who wait may try. */
 void lock_kick(struct fs *fs);
