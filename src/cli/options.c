@@ -264,6 +264,10 @@ int options_capture(
 	}
 	options->session.subject = target->name;
 	log_set_subject(target->name);
+	if (target->paused) {
+		return error_set_hint(err, EBUSY, "unpause it first",
+			"the container is paused: whoever joins its cgroup stops");
+	}
 	pid = target->pid;
 	start_time = target->start_time;
 	options->session.init_pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
