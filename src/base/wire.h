@@ -102,6 +102,7 @@ struct wire_plan {
 	char subject[256];   /* the container, for messages */
 	char path[PATH_MAX]; /* as the container has it */
 	char cwd[PATH_MAX];  /* as the container has it; "": the plan's */
+	uint32_t in_session; /* argv[0] may begin with /c, which means nothing in the container */
 	uint32_t search;     /* path has no slash: look for it in the container's PATH */
 	uint32_t skip_args; /* how many of the launcher's own arguments come before the program's */
 	uint32_t n_keep;    /* descriptors besides 0, 1 and 2 that the program gets */

@@ -19,6 +19,7 @@
 static void send_plan(const struct gate *gate, int sock, struct wire_plan *plan)
 {
 	memcpy(plan->subject, gate->start.subject, sizeof(plan->subject));
+	plan->in_session = 1;
 	plan->n_keep = gate->start.n_keep;
 	memcpy(plan->keep, gate->start.keep, sizeof(plan->keep));
 	int r = wire_send(sock, WIRE_PLAN, plan, sizeof(*plan), gate->plan_fds,

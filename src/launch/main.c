@@ -281,11 +281,17 @@ int main(int argc, char **argv)
 	log_set_subject(wire.subject);
 	const struct plan *plan = map_plan(fds[FD_PLAN], &err);
 	char **env = plan != NULL ? environment(plan, &err) : NULL;
-	if (env == NULL || (int)wire.skip_args >= argc || apply(plan, &wire, fds, &err) < 0) {
+	if (env != NULL && (int)wire.skip_args >= argc) {
+		error_set(&err, EINVAL, "run %s without arguments", wire.path);
+	}
+	if (env == NULL || err.code != 0 || apply(plan, &wire, fds, &err) < 0) {
 		log_error("%s", err.message);
 		return EXIT_OURS;
 	}
 	argv += wire.skip_args;
+	if (wire.in_session != 0 && str_starts_with(argv[0], WIRE_CONTAINER_PATH "/")) {
+		argv[0] += strlen(WIRE_CONTAINER_PATH);
+	}
 	int code = wire.search != 0 ? exec_search(wire.path, argv, env)
 				    : exec_file(wire.path, argv, env);
 	log_error("cannot execute %s in the container: %s", wire.path, strerror(code));

@@ -314,16 +314,12 @@ int main(int argc, char **argv, char **env)
 	if (strcmp(mode, "init") == 0) {
 		return init(argv + 2);
 	}
-	if (strcmp(mode, "fork") == 0) {
-		pid_t pid = fork();
-
-		if (pid > 0) {
-			waitpid(pid, NULL, 0);
-			return 0;
-		}
+	if (strcmp(mode, "world") == 0) {
+		puts(access("/etc/sallyport-test-world", F_OK) == 0 ? "container" : "host");
+		return 0;
 	}
 	show(argc, argv, env);
-	if (strcmp(mode, "wait") == 0 || strcmp(mode, "fork") == 0) {
+	if (strcmp(mode, "wait") == 0) {
 		wait_for_end_of_input();
 	}
 	return strcmp(mode, "show") == 0 && argc > 2 ? atoi(argv[2]) : 0;
