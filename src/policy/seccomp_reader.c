@@ -22,6 +22,7 @@
 
 /* A target that can't be stopped (frozen by the v1 freezer, stuck in the kernel) is let go. */
 #define STOP_TIMEOUT_SECONDS 5
+#define SEIZE_TRIES 300
 
 enum seccomp_step { STEP_NONE, STEP_SEIZE, STEP_STOP, STEP_READ };
 
@@ -110,13 +111,31 @@ static void fail(struct seccomp_reading *reading, int step, int code)
 	reading->code = code;
 }
 
+/*
+ * Another sallyport that captures the same target holds it for some milliseconds: waits for such a
+ * one at most SEIZE_TRIES of them. Returns 0 or an errno.
+ */
+static int seize(pid_t pid)
+{
+	struct timespec pause = { .tv_nsec = 1000000 };
+
+	for (int tries = 0; trace(PTRACE_SEIZE, pid, 0, 0) < 0; tries++) {
+		if (errno != EPERM || tries == SEIZE_TRIES) {
+			return errno;
+		}
+		nanosleep(&pause, NULL);
+	}
+	return 0;
+}
+
 static void read_stopped(struct seccomp_reading *reading, pid_t pid, int proc_fd)
 {
 	struct stat st;
 	int signal_out = 0;
+	int code = seize(pid);
 
-	if (trace(PTRACE_SEIZE, pid, 0, 0) < 0) {
-		return fail(reading, STEP_SEIZE, errno);
+	if (code != 0) {
+		return fail(reading, STEP_SEIZE, code);
 	}
 	/* Now the number can't pass to another process any more: is it still the one meant? */
 	if (fstatat(proc_fd, "stat", &st, 0) < 0) {
@@ -126,7 +145,7 @@ static void read_stopped(struct seccomp_reading *reading, pid_t pid, int proc_fd
 	if (trace(PTRACE_INTERRUPT, pid, 0, 0) < 0) {
 		return fail(reading, STEP_STOP, errno);
 	}
-	int code = wait_stop(pid, &signal_out);
+	code = wait_stop(pid, &signal_out);
 	if (code != 0) {
 		return fail(reading, STEP_STOP, code);
 	}
