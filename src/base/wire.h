@@ -13,6 +13,7 @@
 #include <sys/types.h>
 
 #include "base/error.h"
+#include "base/procfs.h"
 
 #define WIRE_DIRECTORY "/.sallyport" /* the launcher's, in a session */
 #define WIRE_LAUNCH_PATH WIRE_DIRECTORY "/launch"
@@ -48,11 +49,6 @@ struct wire_ready {
 	struct wire_header header;
 };
 
-struct wire_ns_id {
-	uint64_t dev;
-	uint64_t ino;
-};
-
 enum wire_view {
 	WIRE_VIEW_HOST = 1,
 	WIRE_VIEW_CONTAINER,
@@ -65,6 +61,15 @@ struct wire_id_range {
 };
 #define WIRE_ID_RANGES_MAX 340
 
+/*
+ * Whom our helpers serve: not who lives in the container's mount namespace (all zero: that is our
+ * own), and only who lives in our user namespace.
+ */
+struct wire_callers {
+	struct ns_id container_mnt;
+	struct ns_id our_user;
+};
+
 /* Starts one view. Descriptors: [0] /dev/fuse of the mount, [1] its root, an O_PATH directory. */
 struct wire_fs_start {
 	struct wire_header header;
@@ -73,10 +78,8 @@ struct wire_fs_start {
 	uint32_t owner_uid; /* host view: root's new files in directories of this uid belong to it;
 			     */
 	uint32_t owner_gid; /* UINT32_MAX: no such rule */
-	/* Who must not get at the view by a descriptor's magic link (/proc/PID/fd): processes in
-	 * this mount namespace, and those that are not in the user namespace below. */
-	struct wire_ns_id container_mnt;
-	struct wire_ns_id our_user;
+	struct wire_callers
+		callers;       /* by a magic link, /proc/PID/fd, others could get at the view */
 	uint32_t n_uid_ranges; /* 0: identity */
 	uint32_t n_gid_ranges;
 	struct wire_id_range uid_ranges[WIRE_ID_RANGES_MAX];
@@ -112,8 +115,7 @@ struct wire_plan {
 /* The session's own mount namespace, which host tools live in. */
 struct wire_session {
 	struct wire_header header;
-	struct wire_ns_id mnt;
-	int32_t pid; /* of the first tool, which lives there */
+	struct ns_id mnt;
 };
 
 /* Sends SIZE bytes at MESSAGE, whose header is filled in. Returns 0 or a negative errno. */

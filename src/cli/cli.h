@@ -6,9 +6,7 @@
 #ifndef CLI_CLI_H
 #define CLI_CLI_H
 
-#define EXIT_OURS 125 /* sallyport itself failed */
-#define EXIT_NOT_EXECUTABLE 126
-#define EXIT_NOT_FOUND 127
+#include "base/exit.h"
 
 int command_list(int argc, char **argv);
 int command_inspect(int argc, char **argv);

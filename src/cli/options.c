@@ -67,9 +67,7 @@ static const char usage_attach[] =
 	"\n"
 	"      --share DIR             bind DIR of the host itself (for its sockets)\n"
 	"      --host-view ro|rw       the host's files read-only, or as they are (default)\n"
-	"      --container-view fuse|native\n"
-	"                              /c with its symlinks contained (default), or a plain bind "
-	"mount\n";
+	"      --container-view fuse   /c with its symlinks contained; the only one yet\n";
 
 static const char usage_exec[] =
 	"Usage: sallyport exec [OPTION...] CONTAINER [-- CMD [ARG...]]\n"
@@ -119,10 +117,18 @@ static int keep_fd(struct session_options *session, const char *value)
 	return -1;
 }
 
+static int container_view(const char *value)
+{
+	if (strcmp(value, "native") == 0) {
+		/* The gate would not see programs on what is mounted below /c. */
+		return wrong("--container-view native is not to be had yet: use ", "fuse");
+	}
+	return strcmp(value, "fuse") == 0 ? -1 : wrong("--container-view takes fuse, not ", value);
+}
+
 static int take(struct options *o, int option, char *value, bool views)
 {
 	static const char *const host_views[2] = { "rw", "ro" };
-	static const char *const container_views[2] = { "fuse", "native" };
 
 	switch (option) {
 	case 't':
@@ -161,12 +167,7 @@ static int take(struct options *o, int option, char *value, bool views)
 		return views ? choose("--host-view", value, host_views, &o->session.read_only)
 			     : wrong("exec has no option ", "--host-view");
 	case OPTION_CONTAINER_VIEW:
-		if (views && strcmp(value, "native") == 0) {
-			/* The gate would not see programs on what is mounted below /c. */
-			return wrong("--container-view native is not to be had yet: use ", "fuse");
-		}
-		return views ? choose("--container-view", value, container_views,
-				       &o->session.native_view)
+		return views ? container_view(value)
 			     : wrong("exec has no option ", "--container-view");
 	default:
 		return wrong("wrong option", "");

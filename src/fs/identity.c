@@ -25,9 +25,10 @@ int identity_init(struct identity *identity, int proc_fd, const struct wire_fs_s
 	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
 
 	identity->proc_fd = proc_fd;
-	identity->container_mnt = start->container_mnt;
-	identity->our_user = start->our_user;
-	identity->check = start->container_mnt.dev != 0 || start->container_mnt.ino != 0;
+	identity->container_mnt = start->callers.container_mnt;
+	identity->our_user = start->callers.our_user;
+	identity->check =
+		start->callers.container_mnt.dev != 0 || start->callers.container_mnt.ino != 0;
 	if (syscall(SYS_capget, &header, identity->caps) != 0) {
 		return error_set(err, errno, "read the capabilities");
 	}
@@ -94,8 +95,7 @@ void identity_resume(const struct identity *identity)
 	errno = saved;
 }
 
-static bool ns_of(
-	const struct identity *identity, pid_t pid, const char *name, struct wire_ns_id *out)
+static bool ns_of(const struct identity *identity, pid_t pid, const char *name, struct ns_id *out)
 {
 	char path[64];
 	struct stat st;
@@ -111,7 +111,7 @@ static bool ns_of(
 
 int identity_check(const struct identity *identity, pid_t pid)
 {
-	struct wire_ns_id mnt, user;
+	struct ns_id mnt, user;
 
 	if (!identity->check || pid == 0) {
 		return 0;

@@ -25,7 +25,7 @@ struct identity {
 	bool keeps_caps; /* setfsuid doesn't touch them: SECBIT_NO_SETUID_FIXUP */
 	int proc_fd;
 	bool check;
-	struct wire_ns_id container_mnt, our_user;
+	struct ns_id container_mnt, our_user;
 };
 
 /* To be called before threads are made: they inherit what it sets. Returns 0 or a negative errno.

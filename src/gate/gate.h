@@ -23,12 +23,10 @@ struct wire_gate_start {
 	struct wire_header header;
 	char subject[256]; /* the container's name, for messages */
 	uint32_t log_level;
-	uint32_t native_view; /* /c is a plain bind mount: mark mounts, not a file system of ours */
 	uint32_t n_cgroups;
 	uint32_t n_keep;
 	int32_t keep[WIRE_KEEP_FDS_MAX];
-	struct wire_ns_id container_mnt; /* whose processes never get through the gate */
-	struct wire_ns_id our_user;	 /* whose processes alone do */
+	struct wire_callers callers; /* who gets through the gate */
 	struct limits limits;
 };
 

@@ -148,9 +148,7 @@ int main(void)
 	}
 	/* The front may have been killed: then nobody else ends what it had started. */
 	if (gate.session_mnt.ino != 0) {
-		struct ns_id mnt = { gate.session_mnt.dev, gate.session_mnt.ino };
-
-		reap_namespace("mnt", &mnt, SIGKILL);
+		reap_namespace("mnt", &gate.session_mnt, SIGKILL);
 	}
 	return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -40,7 +40,7 @@ struct gate {
 	int view_fd;
 	int plan_fds[2 + PLAN_NAMESPACES]; /* as struct wire_plan wants them */
 	int cgroup_fds[CGROUPS_MAX];
-	struct wire_ns_id session_mnt; /* zero until the front has told */
+	struct ns_id session_mnt; /* zero until the front has told */
 	struct transition *transitions;
 };
 

@@ -22,8 +22,7 @@ int watch_start(struct gate *gate, struct error *err)
 	 * The queue is unlimited since an event that did not fit would be allowed. The mark on the
 	 * whole file system also sees it through mounts that a tool makes of it.
 	 */
-	unsigned int mark =
-		FAN_MARK_ADD | (gate->start.native_view ? FAN_MARK_MOUNT : FAN_MARK_FILESYSTEM);
+	unsigned int mark = FAN_MARK_ADD | FAN_MARK_FILESYSTEM;
 
 	gate->watch_fd = fanotify_init(FAN_CLASS_CONTENT | FAN_CLOEXEC | FAN_NONBLOCK |
 					       FAN_UNLIMITED_QUEUE | FAN_REPORT_TID,
@@ -40,7 +39,7 @@ int watch_start(struct gate *gate, struct error *err)
 	return 0;
 }
 
-static bool same(const struct ns_id *a, const struct wire_ns_id *b)
+static bool same(const struct ns_id *a, const struct ns_id *b)
 {
 	return a->dev == b->dev && a->ino == b->ino;
 }
@@ -61,7 +60,8 @@ int watch_check_caller(const struct gate *gate, pid_t pid, struct error *err)
 	if (r < 0) {
 		return r;
 	}
-	if (same(&mnt, &gate->start.container_mnt) || !same(&user, &gate->start.our_user)) {
+	if (same(&mnt, &gate->start.callers.container_mnt) ||
+		!same(&user, &gate->start.callers.our_user)) {
 		return error_set(err, EACCES, "process %d is not a tool of the session", pid);
 	}
 	return 0;

@@ -25,14 +25,11 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/exit.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "base/wire.h"
 #include "launch/apply.h"
-
-#define EXIT_OURS 125
-#define EXIT_NOT_EXECUTABLE 126
-#define EXIT_NOT_FOUND 127
 
 enum plan_fds { FD_PLAN, FD_ROOT, FD_NAMESPACES, FD_COUNT = FD_NAMESPACES + PLAN_NAMESPACES };
 
@@ -295,5 +292,5 @@ int main(int argc, char **argv)
 	int code = wire.search != 0 ? exec_search(wire.path, argv, env)
 				    : exec_file(wire.path, argv, env);
 	log_error("cannot execute %s in the container: %s", wire.path, strerror(code));
-	return code == ENOENT || code == ENOTDIR ? EXIT_NOT_FOUND : EXIT_NOT_EXECUTABLE;
+	return exit_of_exec(code);
 }

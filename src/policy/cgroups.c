@@ -243,6 +243,14 @@ int cgroups_apply(const int *procs_fds, size_t count, pid_t pid, struct error *e
 	return 0;
 }
 
+size_t cgroups_descriptors(const struct cgroups *cg, int fds[CGROUPS_MAX])
+{
+	for (size_t i = 0; i < cg->count; i++) {
+		fds[i] = cg->list[i].procs_fd;
+	}
+	return cg->count;
+}
+
 void cgroups_finish(struct cgroups *cg)
 {
 	if (cg == NULL) {

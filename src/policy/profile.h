@@ -100,6 +100,8 @@ struct cgroups {
  * be joined.
  */
 int cgroups_capture(struct cgroups *cg, int proc_fd, struct error *err);
+/* The procs_fd of each, for cgroups_apply(); they stay CG's. Returns how many. */
+size_t cgroups_descriptors(const struct cgroups *cg, int fds[CGROUPS_MAX]);
 /* Moves PID into each by its procs_fd. Run by the gate while the process is stopped. */
 int cgroups_apply(const int *procs_fds, size_t count, pid_t pid, struct error *err);
 void cgroups_finish(struct cgroups *cg);

@@ -15,10 +15,12 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/exit.h"
 #include "base/log.h"
 #include "base/reap.h"
 #include "base/str.h"
 #include "gate/gate.h"
+#include "session/callers.h"
 #include "session/child.h"
 #include "session/helper.h"
 #include "session/plan.h"
@@ -28,10 +30,6 @@
 #include "session/tree.h"
 #include "session/view.h"
 #include "session/world.h"
-
-#define EXIT_OURS 125
-#define EXIT_NOT_EXECUTABLE 126
-#define EXIT_NOT_FOUND 127
 
 struct attach {
 	const struct profile *profile;
@@ -50,16 +48,13 @@ static int start_gate(struct attach *a, struct error *err)
 {
 	static struct wire_gate_start start;
 	const struct profile *profile = a->profile;
-	const struct namespace *mnt = &profile->namespaces.ns[NAMESPACE_MNT];
 	_cleanup_close_ int plan_fd = plan_create(profile, a->options->cwd, err);
-	_cleanup_close_ int self = procfs_open(getpid(), err);
 	int fds[GATE_FD_CGROUPS + CGROUPS_MAX];
-	struct ns_id user;
 
-	if (plan_fd < 0 || self < 0) {
-		return plan_fd < 0 ? plan_fd : self;
+	if (plan_fd < 0) {
+		return plan_fd;
 	}
-	int r = procfs_ns_id(self, "user", &user, err);
+	int r = callers_describe(&start.callers, &profile->namespaces, err);
 	if (r == 0) {
 		r = helper_start(&a->gate, "sallyport-gate", err);
 	}
@@ -68,23 +63,15 @@ static int start_gate(struct attach *a, struct error *err)
 	}
 	snprintf(start.subject, sizeof(start.subject), "%s", a->options->subject);
 	start.log_level = log_get_level();
-	start.native_view = a->options->native_view;
 	start.n_keep = (uint32_t)a->options->n_keep;
 	memcpy(start.keep, a->options->keep, sizeof(start.keep));
-	if (!mnt->shared) {
-		start.container_mnt = (struct wire_ns_id){ mnt->id.dev, mnt->id.ino };
-	}
-	start.our_user = (struct wire_ns_id){ user.dev, user.ino };
 	start.limits = profile->limits;
-	start.n_cgroups = (uint32_t)profile->cgroups.count;
-	fds[GATE_FD_VIEW] = a->options->native_view ? a->tree.root_fd : a->container.mount_fd;
+	start.n_cgroups = (uint32_t)cgroups_descriptors(&profile->cgroups, fds + GATE_FD_CGROUPS);
+	fds[GATE_FD_VIEW] = a->container.mount_fd;
 	fds[GATE_FD_LISTEN] = a->world.listen_fd;
 	plan_descriptors(profile, plan_fd, fds + GATE_FD_PLAN);
-	for (size_t i = 0; i < profile->cgroups.count; i++) {
-		fds[GATE_FD_CGROUPS + i] = profile->cgroups.list[i].procs_fd;
-	}
 	r = wire_send(a->gate.sock, WIRE_GATE_START, &start, sizeof(start), fds,
-		GATE_FD_CGROUPS + profile->cgroups.count);
+		GATE_FD_CGROUPS + start.n_cgroups);
 	return r < 0 ? error_set(err, -r, "start sallyport-gate") : 0;
 }
 
@@ -99,7 +86,7 @@ static int prepare(struct attach *a, struct error *err)
 	if (r == 0) {
 		r = tree_capture(&a->tree, &a->profile->namespaces, true, err);
 	}
-	if (r == 0 && !options->native_view) {
+	if (r == 0) {
 		r = view_start(&a->container, WIRE_VIEW_CONTAINER, a->tree.root_fd, false,
 			a->profile, err);
 	}
@@ -108,9 +95,7 @@ static int prepare(struct attach *a, struct error *err)
 		r = terminal_open(&a->terminal, a->tree.pts_fd, a->profile->credentials.euid, err);
 	}
 	if (r == 0) {
-		int view = options->native_view ? a->tree.root_fd : a->container.mount_fd;
-
-		r = world_prepare(&a->world, a->host.mount_fd, view, &a->tree,
+		r = world_prepare(&a->world, a->host.mount_fd, a->container.mount_fd, &a->tree,
 			a->tty ? &a->terminal : NULL, options, err);
 	}
 	if (r == 0) {
@@ -190,7 +175,7 @@ static int run_tool(const struct session_options *options)
 	execvp(argv[0], argv);
 	int code = errno;
 	log_error("cannot execute %s: %s", argv[0], strerror(code));
-	return code == ENOENT || code == ENOTDIR ? EXIT_NOT_FOUND : EXIT_NOT_EXECUTABLE;
+	return exit_of_exec(code);
 }
 
 /* In the child: builds the world, tells the front, waits for its word, becomes the tool. */
@@ -217,13 +202,13 @@ __attribute__((noreturn)) static void become_tool(const struct attach *a, int so
 static int tell_gate(struct attach *a, pid_t pid, struct ns_id *mnt, struct error *err)
 {
 	_cleanup_close_ int proc_fd = procfs_open(pid, err);
-	struct wire_session session = { .pid = pid };
+	struct wire_session session;
 	int r = proc_fd < 0 ? proc_fd : procfs_ns_id(proc_fd, "mnt", mnt, err);
 
 	if (r < 0) {
 		return r;
 	}
-	session.mnt = (struct wire_ns_id){ mnt->dev, mnt->ino };
+	session.mnt = *mnt;
 	r = wire_send(a->gate.sock, WIRE_SESSION, &session, sizeof(session), NULL, 0);
 	return r < 0 ? error_set(err, -r, "tell the gate of the session") : 0;
 }
@@ -238,8 +223,7 @@ static int watch(struct attach *a, pid_t pid, struct error *err)
 		{ a->options->init_pidfd, "the container" },
 		{ a->gate.pidfd, "sallyport-gate" },
 		{ a->host.helper.pidfd, "sallyport-fs (host view)" },
-		{ a->options->native_view ? -1 : a->container.helper.pidfd,
-			"sallyport-fs (container view)" },
+		{ a->container.helper.pidfd, "sallyport-fs (container view)" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(watched); i++) {

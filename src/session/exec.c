@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/exit.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "gate/transition.h"
@@ -29,8 +30,6 @@
 #include "session/session.h"
 #include "session/terminal.h"
 #include "session/tree.h"
-
-#define EXIT_OURS 125
 
 /* The launcher's file on a read-only mount: no descriptor of it can be opened for writing again. */
 static int open_launcher(struct error *err)
@@ -93,12 +92,9 @@ static int apply(const struct profile *profile, pid_t pid, struct error *err)
 {
 	char missed[256] = "";
 	int fds[CGROUPS_MAX];
+	size_t n = cgroups_descriptors(&profile->cgroups, fds);
 
-	for (size_t i = 0; i < profile->cgroups.count; i++) {
-		fds[i] = profile->cgroups.list[i].procs_fd;
-	}
-	int r = transition_apply(
-		pid, fds, profile->cgroups.count, &profile->limits, missed, sizeof(missed), err);
+	int r = transition_apply(pid, fds, n, &profile->limits, missed, sizeof(missed), err);
 	if (r == 0 && missed[0] != '\0') {
 		log_info("not given: %s", missed);
 	}

@@ -16,11 +16,10 @@
 struct session_options {
 	const char *subject; /* the container's name */
 	char **argv;	     /* the tool or the container's command, NULL-terminated */
-	const char *cwd;  /* -w: the program's directory in the container; NULL: by the profile */
-	bool read_only;	  /* --host-view ro */
-	bool native_view; /* --container-view native */
-	bool degraded;	  /* go on where a part of the profile can't be copied */
-	char **shares;	  /* --share: host directories, NULL-terminated */
+	const char *cwd; /* -w: the program's directory in the container; NULL: by the profile */
+	bool read_only;	 /* --host-view ro */
+	bool degraded;	 /* go on where a part of the profile can't be copied */
+	char **shares;	 /* --share: host directories, NULL-terminated */
 	int keep[WIRE_KEEP_FDS_MAX];
 	size_t n_keep;
 	int init_pidfd; /* of the container's init: a session ends with it; -1: not watched */

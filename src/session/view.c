@@ -12,6 +12,7 @@
 #include "base/cleanup.h"
 #include "base/fd.h"
 #include "base/str.h"
+#include "session/callers.h"
 #include "session/mounts.h"
 
 static int mount_fuse(int device_fd, bool read_only, struct error *err)
@@ -58,14 +59,8 @@ static uint32_t sudo_id(const char *variable)
 static int describe(struct wire_fs_start *start, enum wire_view kind, bool read_only,
 	const struct profile *profile, struct error *err)
 {
-	const struct namespace *mnt = &profile->namespaces.ns[NAMESPACE_MNT];
-	_cleanup_close_ int self = procfs_open(getpid(), err);
-	struct ns_id user;
+	int r = callers_describe(&start->callers, &profile->namespaces, err);
 
-	if (self < 0) {
-		return self;
-	}
-	int r = procfs_ns_id(self, "user", &user, err);
 	if (r < 0) {
 		return r;
 	}
@@ -73,10 +68,6 @@ static int describe(struct wire_fs_start *start, enum wire_view kind, bool read_
 	start->read_only = read_only;
 	start->owner_uid = kind == WIRE_VIEW_HOST ? sudo_id("SUDO_UID") : UINT32_MAX;
 	start->owner_gid = kind == WIRE_VIEW_HOST ? sudo_id("SUDO_GID") : UINT32_MAX;
-	start->our_user = (struct wire_ns_id){ user.dev, user.ino };
-	if (!mnt->shared) {
-		start->container_mnt = (struct wire_ns_id){ mnt->id.dev, mnt->id.ino };
-	}
 	if (kind == WIRE_VIEW_CONTAINER) {
 		copy_ranges(start->uid_ranges, &start->n_uid_ranges, &profile->namespaces.uid_map);
 		copy_ranges(start->gid_ranges, &start->n_gid_ranges, &profile->namespaces.gid_map);

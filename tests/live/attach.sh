@@ -1,33 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # sallyport attach against a real container (box.c): host tools at /, the container at /c, and what is run from /c.
-# usage: attach.sh SALLYPORT BOX
-set -u
-sallyport=$(realpath "$1")
-box=$2
-work=$(mktemp -d /tmp/sallyport-attach.XXXXXX)
-number=0
+. "$(dirname "$0")/lib.sh"
+
+sallyport=$SALLYPORT
 init=
 box_job=
-finish() {
-	[ -z "$init" ] || kill -9 "$init" 2>/dev/null
-	[ -z "$box_job" ] || wait "$box_job" 2>/dev/null
-	rm -rf --one-file-system "$work"
-}
-trap finish EXIT
-
-# check NAME COMMAND...: one test
-check() {
-	local name=$1
-	shift
-	number=$((number + 1))
-	if "$@" >"$work/log" 2>&1; then
-		echo "ok $number - $name"
-	else
-		echo "not ok $number - $name"
-		sed 's/^/# /' "$work/log"
-	fi
-}
+ENDINGS+=('[ -z "$init" ] || kill -9 "$init"; [ -z "$box_job" ] || wait "$box_job"')
 attach() { timeout 60 "$sallyport" attach "$init" -- "$@" </dev/null; }
 # gives EXPECTED TOOL...: the tool's output in a session
 gives() {
@@ -47,7 +26,7 @@ status_is() {
 	[ "$got" = "$want" ]
 }
 
-root=$work/rootfs
+root=$T/rootfs
 mkdir -p "$root"/{bin,dev,etc,proc,root,srv,tmp}
 cp /bin/busybox "$root/bin/busybox"
 for applet in cat echo env ls readlink sh sleep true; do
@@ -65,17 +44,17 @@ ln -s up "$root/srv/chained"
 ln -s / "$root/srv/top"
 ln -s top/../etc/hostname "$root/srv/sly"
 ln -s /etc "$root/srv/dir"
-echo 'of the host' >"$work/mark"
+echo 'of the host' >"$T/mark"
 
-"$box" "$root" "sallyport-attach-$$" /bin/sleep 600 >"$work/pid" &
+"$TEST_BIN/box" "$root" "sallyport-attach-$$" /bin/sleep 600 >"$T/pid" &
 box_job=$!
 for _ in $(seq 100); do
-	init=$(cat "$work/pid")
+	init=$(cat "$T/pid")
 	[ -n "$init" ] && grep -q sleep "/proc/$init/comm" 2>/dev/null && break
 	sleep 0.05
 done
 
-check "the host's files at /" gives 'of the host' cat "$work/mark"
+check "the host's files at /" gives 'of the host' cat "$T/mark"
 check "the container's at /c" gives 'of the container' cat /c/etc/mark
 check "exit status" status_is 7 attach sh -c 'exit 7'
 check "a tool that is not there: 127" status_is 127 attach /nosuch
@@ -96,20 +75,20 @@ done
 attach sh -c 'echo planted >/c/srv/absolute'
 check "creating through a link stays inside" grep -q planted "$root/etc/hostname"
 attach sh -c 'for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
-	/c/bin/cat /etc/mark; cat /c/etc/mark >/dev/null; done; /c/bin/echo end' >"$work/many" 2>&1
-check "many, one after the other" test "$(grep -c 'of the container' "$work/many")" = 20
+	/c/bin/cat /etc/mark; cat /c/etc/mark >/dev/null; done; /c/bin/echo end' >"$T/many" 2>&1
+check "many, one after the other" test "$(grep -c 'of the container' "$T/many")" = 20
 # By a pipe: busybox's cat uses sendfile(2), which does not lock the offset of a file that many write to.
-attach sh -c 'for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16; do /c/bin/cat /etc/mark & done; wait' 2>&1 | cat >"$work/many"
-check "many at once" test "$(grep -c 'of the container' "$work/many")" = 16
+attach sh -c 'for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16; do /c/bin/cat /etc/mark & done; wait' 2>&1 | cat >"$T/many"
+check "many at once" test "$(grep -c 'of the container' "$T/many")" = 16
 
-session() { "$sallyport" attach "$init" -- sleep 30 </dev/null >/dev/null 2>"$work/errors" & front=$!; sleep 1; }
+session() { "$sallyport" attach "$init" -- sleep 30 </dev/null >/dev/null 2>"$T/errors" & front=$!; sleep 1; }
 gone() { [ -z "$(pgrep -f "^$(dirname "$sallyport")/sallyport-(gate|fs)")" ]; }
 for victim in sallyport-gate sallyport-fs; do
 	session
 	kill -9 "$(pgrep -n -f "^$(dirname "$sallyport")/$victim")"
 	wait "$front"
 	check "$victim killed: the session ends with 125" test $? = 125
-	check "and says so" grep -q "$victim.*has ended" "$work/errors"
+	check "and says so" grep -q "$victim.*has ended" "$T/errors"
 done
 session
 kill -9 "$front"
@@ -124,4 +103,4 @@ wait "$box_job"
 box_job=
 init=
 check "nothing of the sessions stays" gone
-echo "1..$number"
+finish

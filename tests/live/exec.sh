@@ -2,34 +2,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # sallyport exec against a real container (box.c) and, where runc starts one, a runc container: what runs is
 # compared with the container's init by what the kernel says of both.
-# usage: exec.sh SALLYPORT BOX
-set -u
-sallyport=$(realpath "$1")
-box=$2
-work=$(mktemp -d /tmp/sallyport-exec.XXXXXX)
-number=0
-box_job=
-init=
-finish() {
-	[ -z "$init" ] || kill -9 "$init" 2>/dev/null
-	[ -z "$box_job" ] || wait "$box_job" 2>/dev/null
-	runc delete -f "sallyport-test-$$" >/dev/null 2>&1
-	rm -rf --one-file-system "$work"
-}
-trap finish EXIT
+. "$(dirname "$0")/lib.sh"
 
-# check NAME COMMAND...: one test
-check() {
-	local name=$1
-	shift
-	number=$((number + 1))
-	if "$@" >"$work/log" 2>&1; then
-		echo "ok $number - $name"
-	else
-		echo "not ok $number - $name"
-		sed 's/^/# /' "$work/log"
-	fi
-}
+sallyport=$SALLYPORT
+init=
+box_job=
+ENDINGS+=('runc delete -f "sallyport-test-$$"')
+ENDINGS+=('[ -z "$init" ] || kill -9 "$init"; [ -z "$box_job" ] || wait "$box_job"')
 same() { diff "$1" "$2"; }
 status_is() {
 	local want=$1
@@ -42,11 +21,11 @@ status_is() {
 says() {
 	local pattern=$1
 	shift
-	"$@" 2>&1 | tee "$work/says"
-	grep -qE -e "$pattern" "$work/says" && [ "$(wc -l <"$work/says")" = 1 ]
+	"$@" 2>&1 | tee "$T/says"
+	grep -qE -e "$pattern" "$T/says" && [ "$(wc -l <"$T/says")" = 1 ]
 }
 
-root=$work/rootfs
+root=$T/rootfs
 mkdir -p "$root"/{bin,dev,etc,proc,root,sys,tmp}
 cp /bin/busybox "$root/bin/busybox"
 for applet in cat env id kill ls readlink sh sleep stat true; do
@@ -61,7 +40,7 @@ fields='^(Cap[A-Z][a-z]*|NoNewPrivs|Seccomp|Seccomp_filters|Uid|Gid|Groups|Umask
 # compare_with_init NAME PID: everything that exec has to copy, for a sleep that runs beside the init
 compare_with_init() {
 	local name=$1 target=$2
-	"$sallyport" exec "$target" -- /bin/sleep 9876 </dev/null >/dev/null 2>"$work/errors" &
+	"$sallyport" exec "$target" -- /bin/sleep 9876 </dev/null >/dev/null 2>"$T/errors" &
 	local front=$! program=
 	for _ in $(seq 100); do
 		program=$(pgrep -f -x '/bin/sleep 9876' | head -1)
@@ -69,44 +48,44 @@ compare_with_init() {
 		sleep 0.05
 	done
 	if [ -z "$program" ]; then
-		check "$name: the program runs" cat "$work/errors"
+		check "$name: the program runs" cat "$T/errors"
 		check "$name: the program runs" false
 		return
 	fi
 	sleep 0.2
 	for side in init program; do
 		local pid=${!side}
-		grep -E "$fields" "/proc/$pid/status" >"$work/$side.status"
-		sort "/proc/$pid/cgroup" >"$work/$side.cgroup"
-		tr '\0' '\n' <"/proc/$pid/environ" | sort >"$work/$side.environ"
-		cat "/proc/$pid/limits" >"$work/$side.limits"
+		grep -E "$fields" "/proc/$pid/status" >"$T/$side.status"
+		sort "/proc/$pid/cgroup" >"$T/$side.cgroup"
+		tr '\0' '\n' <"/proc/$pid/environ" | sort >"$T/$side.environ"
+		cat "/proc/$pid/limits" >"$T/$side.limits"
 		cat "/proc/$pid/oom_score_adj" "/proc/$pid/coredump_filter" "/proc/$pid/personality" \
-			"/proc/$pid/timerslack_ns" >"$work/$side.other"
+			"/proc/$pid/timerslack_ns" >"$T/$side.other"
 		for ns in cgroup ipc mnt net pid time user uts; do
 			readlink "/proc/$pid/ns/$ns"
-		done >"$work/$side.ns"
-		stat -L -c '%d:%i' "/proc/$pid/root" "/proc/$pid/exe" >"$work/$side.root"
-		readlink "/proc/$pid/cwd" >"$work/$side.cwd"
+		done >"$T/$side.ns"
+		stat -L -c '%d:%i' "/proc/$pid/root" "/proc/$pid/exe" >"$T/$side.root"
+		readlink "/proc/$pid/cwd" >"$T/$side.cwd"
 	done
-	ls "/proc/$program/fd" | sort -n | tr '\n' ' ' >"$work/fds"
-	printf '0 1 2 ' >"$work/fds.expected"
-	check "$name: ids, capabilities, no_new_privs, seccomp, signals, no tracer" same "$work/init.status" "$work/program.status"
-	check "$name: cgroup in every hierarchy" same "$work/init.cgroup" "$work/program.cgroup"
-	check "$name: environment" same "$work/init.environ" "$work/program.environ"
-	check "$name: limits" same "$work/init.limits" "$work/program.limits"
-	check "$name: oom_score_adj, coredump filter, personality, timer slack" same "$work/init.other" "$work/program.other"
-	check "$name: all namespaces" same "$work/init.ns" "$work/program.ns"
-	check "$name: root and executable" same "$work/init.root" "$work/program.root"
-	check "$name: descriptors 0 1 2 only" same "$work/fds.expected" "$work/fds"
+	ls "/proc/$program/fd" | sort -n | tr '\n' ' ' >"$T/fds"
+	printf '0 1 2 ' >"$T/fds.expected"
+	check "$name: ids, capabilities, no_new_privs, seccomp, signals, no tracer" same "$T/init.status" "$T/program.status"
+	check "$name: cgroup in every hierarchy" same "$T/init.cgroup" "$T/program.cgroup"
+	check "$name: environment" same "$T/init.environ" "$T/program.environ"
+	check "$name: limits" same "$T/init.limits" "$T/program.limits"
+	check "$name: oom_score_adj, coredump filter, personality, timer slack" same "$T/init.other" "$T/program.other"
+	check "$name: all namespaces" same "$T/init.ns" "$T/program.ns"
+	check "$name: root and executable" same "$T/init.root" "$T/program.root"
+	check "$name: descriptors 0 1 2 only" same "$T/fds.expected" "$T/fds"
 	kill -9 "$program"
 	wait "$front"
 	check "$name: a program killed by SIGKILL gives 137" test $? = 137
 }
 
-"$box" "$root" "sallyport-test-$$" /bin/sleep 600 >"$work/pid" &
+"$TEST_BIN/box" "$root" "sallyport-test-$$" /bin/sleep 600 >"$T/pid" &
 box_job=$!
 for _ in $(seq 100); do
-	init=$(cat "$work/pid")
+	init=$(cat "$T/pid")
 	[ -n "$init" ] && grep -q sleep "/proc/$init/comm" 2>/dev/null && break
 	sleep 0.05
 done
@@ -118,9 +97,9 @@ check "a program that is not there: 127" status_is 127 run "$init" -- nosuch
 check "a file that can't be executed: 126" status_is 126 run "$init" -- /etc/plain
 check "a message that names it" says 'cannot execute nosuch in the container: No such file' run "$init" -- nosuch
 check "its filters bite: mount is refused" status_is 1 run "$init" -- busybox mount -t tmpfs none /tmp
-head -c 1000000 /dev/urandom >"$work/binary"
-run "$init" -- cat <"$work/binary" >"$work/copy"
-check "pipes are binary-safe" cmp "$work/binary" "$work/copy"
+head -c 1000000 /dev/urandom >"$T/binary"
+run "$init" -- cat <"$T/binary" >"$T/copy"
+check "pipes are binary-safe" cmp "$T/binary" "$T/copy"
 check "--user by name, with its groups" says 'uid=1000\(app\).*groups=1000\(app\),2000\(extra\)' run -u app "$init" -- id
 check "--workdir" says '^/etc$' run -w /etc "$init" -- sh -c pwd
 check "--workdir that is not there" says 'enter the directory /nosuch' run -w /nosuch "$init" -- true
@@ -137,8 +116,8 @@ check "a container that has ended" says 'No such process|unknown container' run 
 check "no cgroup is left" test -z "$(find /sys/fs/cgroup -maxdepth 3 -name "sallyport-test-$$" 2>/dev/null)"
 
 # The same under a real engine's profile.
-mkdir -p "$work/bundle"
-(cd "$work/bundle" && runc spec && python3 - "$root" <<'PY'
+mkdir -p "$T/bundle"
+(cd "$T/bundle" && runc spec && python3 - "$root" <<'PY'
 import json, sys
 config = json.load(open("config.json"))
 config["root"] = {"path": sys.argv[1], "readonly": True}
@@ -151,15 +130,15 @@ config["linux"]["seccomp"] = {"defaultAction": "SCMP_ACT_ALLOW", "architectures"
     "syscalls": [{"names": ["mount", "ptrace"], "action": "SCMP_ACT_ERRNO"}]}
 json.dump(config, open("config.json", "w"))
 PY
-) >"$work/spec" 2>&1
-if runc run -d -b "$work/bundle" --pid-file "$work/runc.pid" "sallyport-test-$$" </dev/null >"$work/runc" 2>&1; then
-	init=$(cat "$work/runc.pid")
+) >"$T/spec" 2>&1
+if runc run -d -b "$T/bundle" --pid-file "$T/runc.pid" "sallyport-test-$$" </dev/null >"$T/runc" 2>&1; then
+	init=$(cat "$T/runc.pid")
 	compare_with_init runc "sallyport-test-$$"
 	check "list names it" sh -c "'$sallyport' list | grep -q 'runc  *sallyport-test-$$ '"
 	check "list --json is JSON" sh -c "'$sallyport' list --json | python3 -m json.tool"
 	check "a unique prefix of its id" status_is 0 run "sallyport-test-${$%?}" -- true
 else
-	cat "$work/spec" "$work/runc" >&2
+	cat "$T/spec" "$T/runc" >&2
 	check "runc starts a container" false
 fi
-echo "1..$number"
+finish

@@ -60,7 +60,7 @@ static void add_range(struct wire_id_range *ranges, uint32_t *n, const char *tex
 	(*n)++;
 }
 
-static struct wire_ns_id ns_id(const char *pid, const char *name)
+static struct ns_id ns_id(const char *pid, const char *name)
 {
 	char path[64];
 	struct stat st;
@@ -69,7 +69,7 @@ static struct wire_ns_id ns_id(const char *pid, const char *name)
 	if (stat(path, &st) != 0) {
 		die(path);
 	}
-	return (struct wire_ns_id){ st.st_dev, st.st_ino };
+	return (struct ns_id){ st.st_dev, st.st_ino };
 }
 
 static void parse(int argc, char **argv, struct request *request)
@@ -113,8 +113,8 @@ static void parse(int argc, char **argv, struct request *request)
 			add_range(start->gid_ranges, &start->n_gid_ranges, optarg);
 			break;
 		case 'c':
-			start->container_mnt = ns_id(optarg, "mnt");
-			start->our_user = ns_id("self", "user");
+			start->callers.container_mnt = ns_id(optarg, "mnt");
+			start->callers.our_user = ns_id("self", "user");
 			break;
 		case 'n':
 			request->nofile = strtoul(optarg, NULL, 10);
