@@ -617,7 +617,16 @@ void inode_lost(
 {
 	pthread_mutex_lock(&table->lock);
 	if (inode->parent == parent && strcmp(inode->name, name) == 0) {
-		make_orphan(table, inode);
+		/*
+		 * A removed directory is empty for good: its descriptor may go like any idle one.
+		 * Were it held, a tool that stands in a deep tree which it removes would use them
+		 * up.
+		 */
+		if (inode->type == S_IFDIR) {
+			forget_place(table, inode);
+		} else {
+			make_orphan(table, inode);
+		}
 	}
 	pthread_mutex_unlock(&table->lock);
 }

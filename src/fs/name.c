@@ -224,7 +224,25 @@ struct caller name_caller(fuse_req_t req)
 	return (struct caller){ ctx->uid, ctx->gid, ctx->pid, ctx->umask };
 }
 
+/*
+ * The entry of NAME, which was just made as a TYPE. Somebody behind the view may have put another
+ * thing in its place since: the kernel would take that for a broken server (EIO), so it is told to
+ * look again.
+ */
+static int made_entry(struct fs *fs, struct inode *parent, const char *name, uint32_t type,
+	struct fuse_entry_param *entry)
+{
+	int r = name_lookup_entry(fs, parent, name, entry);
+
+	if (r == 0 && (entry->attr.st_mode & S_IFMT) != type) {
+		inode_forget(&fs->inodes, fs_inode(fs, entry->ino), 1);
+		r = -ESTALE;
+	}
+	return r;
+}
+
 struct make {
+	uint32_t type; /* S_IFMT part of what is made */
 	mode_t mode;
 	dev_t rdev;
 	const char *target;
@@ -270,7 +288,7 @@ static void make_name(fuse_req_t req, fuse_ino_t parent, const char *name,
 		identity_resume(&fs->identity);
 	}
 	if (r == 0) {
-		r = name_lookup_entry(fs, change.parent, name, &entry);
+		r = made_entry(fs, change.parent, name, what->type, &entry);
 	}
 	change_end(&change);
 	reply_entry(req, fs, r, &entry);
@@ -278,21 +296,21 @@ static void make_name(fuse_req_t req, fuse_ino_t parent, const char *name,
 
 void name_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, dev_t rdev)
 {
-	struct make what = { .mode = mode, .rdev = rdev };
+	struct make what = { .type = mode & S_IFMT, .mode = mode, .rdev = rdev };
 
 	make_name(req, parent, name, make_node, &what);
 }
 
 void name_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
 {
-	struct make what = { .mode = mode };
+	struct make what = { .type = S_IFDIR, .mode = mode };
 
 	make_name(req, parent, name, make_dir, &what);
 }
 
 void name_symlink(fuse_req_t req, const char *target, fuse_ino_t parent, const char *name)
 {
-	struct make what = { .target = target };
+	struct make what = { .type = S_IFLNK, .target = target };
 
 	make_name(req, parent, name, make_link, &what);
 }
@@ -319,7 +337,7 @@ void name_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t parent, const char *na
 		inode_fd_put(&fs->inodes, inode);
 	}
 	if (r == 0) {
-		r = name_lookup_entry(fs, change.parent, name, &entry);
+		r = made_entry(fs, change.parent, name, inode->type, &entry);
 	}
 	change_end(&change);
 	reply_entry(req, fs, r, &entry);
