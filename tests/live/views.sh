@@ -14,6 +14,8 @@ chmod 755 "$T"
 M=$T/m
 mkdir "$M" "$T/s"
 export T M HERE
+# fio leaves its state where it stands.
+cd "$T" || exit 1
 checks=0
 trap 'cd /; umount -l "$T/tmpfs" 2>/dev/null; [ -z "${OTHER:-}" ] || kill "$OTHER"; rm -rf --one-file-system "$T"' EXIT
 
