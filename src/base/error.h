@@ -18,6 +18,7 @@ struct error {
  * is added and the error's code becomes EINVAL (for causes that no system call reported). ERR may
  * be NULL. Returns -CODE (or -EINVAL), so that a function can end with `return error_set(err,
  * errno, "open %s", path);`.
+ * Where all of it is too long, FORMAT... is cut ("...") rather than the reason behind it.
  */
 int error_set(struct error *err, int code, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Descriptors: bounded reads, whole writes, openat2 and passing them between processes.
+ * Descriptors: bounded reads, whole writes, openat2, which file it is, passing them between
+ * processes.
  */
 #ifndef BASE_FD_H
 #define BASE_FD_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
 #include "base/error.h"
@@ -48,6 +51,12 @@ int fd_open_in_root(int root_fd, const char *path);
 /* The target of the link at PATH below DIR_FD in a new string, which the caller frees. NULL and
  * errno on failure. */
 char *fd_readlink(int dir_fd, const char *path);
+
+/* Raises RLIMIT_NOFILE of the calling process as far as it may. Returns what it is then. */
+size_t fd_raise_limit(void);
+
+/* True where A and B are of the same file. */
+bool fd_stat_same(const struct stat *a, const struct stat *b);
 
 /*
  * Sends SIZE bytes and N_FDS descriptors (at most FD_PASS_MAX) as one message over the Unix socket

@@ -23,10 +23,28 @@ enum plan_namespace {
 	PLAN_NAMESPACES
 };
 
+#define PLAN_CGROUPS_MAX 24
+/* The descriptors that come with a plan, in this order: itself, the root, namespaces, cgroups. */
+enum plan_fd {
+	PLAN_FD_PLAN,
+	PLAN_FD_ROOT,
+	PLAN_FD_NAMESPACES,
+	PLAN_FD_CGROUPS = PLAN_FD_NAMESPACES + PLAN_NAMESPACES,
+	PLAN_FDS_MAX = PLAN_FD_CGROUPS + PLAN_CGROUPS_MAX
+};
+
 struct plan_filter {
 	uint32_t offset; /* of its struct sock_filter array */
 	uint32_t count;
 	uint32_t flags; /* for seccomp(2), SECCOMP_SET_MODE_FILTER */
+};
+
+/* What gives the program its label: written to a file of /proc/thread-self/attr before the exec. */
+struct plan_attribute {
+	uint32_t file_offset; /* string: its name there, "exec" or "apparmor/exec" */
+	uint32_t content_offset;
+	uint32_t content_size;
+	uint32_t late; /* right before no_new_privs is set, and in force at once */
 };
 
 struct plan {
@@ -34,6 +52,10 @@ struct plan {
 	uint32_t size; /* of the whole plan */
 
 	uint32_t namespaces; /* bit N: join enum plan_namespace N */
+
+	/* files of the target's cgroups that take who writes "0": v1 tasks, v2 cgroup.procs */
+	uint32_t n_cgroups;
+	uint64_t affinity[16]; /* cpu_set_t */
 
 	/* as the initial user namespace has them */
 	uint32_t ruid, euid, suid;
@@ -46,6 +68,12 @@ struct plan {
 
 	uint32_t n_filters;
 	uint32_t filters_offset; /* struct plan_filter each, oldest first */
+
+	uint32_t n_attributes;
+	uint32_t attributes_offset; /* struct plan_attribute each */
+
+	/* 1: mounts and host name are copies that end with the program */
+	uint32_t throw_away;
 
 	uint32_t umask;
 	uint32_t personality;

@@ -8,9 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/fd.h"
+
+#define PF_EXITING 0x4	    /* include/linux/sched.h */
+#define ARGS_MAX (16 << 20) /* more than the kernel takes: execve(2) */
 
 int procfs_open(pid_t pid, struct error *err)
 {
@@ -64,6 +68,32 @@ int procfs_field_u64(const char *status, const char *field, int base, uint64_t *
 	return 0;
 }
 
+int procfs_args(int proc_fd, char **args, size_t *size, struct error *err)
+{
+	return fd_read_file(proc_fd, "cmdline", ARGS_MAX, args, size, err);
+}
+
+int procfs_image(int proc_fd, uint64_t *image)
+{
+	unsigned char auxv[1024];
+	_cleanup_close_ int fd = openat(proc_fd, "auxv", O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd >= 0 ? read(fd, auxv, sizeof(auxv)) : -1;
+
+	if (n <= 0) {
+		return n < 0 ? -errno : -ESRCH;
+	}
+	*image = 0;
+	/* An empty one is its end alone: a pair of zeros. */
+	if (n > (ssize_t)(2 * sizeof(long))) {
+		/* FNV-1a */
+		*image = UINT64_C(0xcbf29ce484222325);
+		for (ssize_t i = 0; i < n; i++) {
+			*image = (*image ^ auxv[i]) * UINT64_C(0x100000001b3);
+		}
+	}
+	return 0;
+}
+
 int procfs_stat_field(int proc_fd, int field, int64_t *out, struct error *err)
 {
 	_cleanup_free_ char *stat = NULL;
@@ -93,6 +123,13 @@ int procfs_start_time(int proc_fd, uint64_t *ticks, struct error *err)
 		*ticks = (uint64_t)value;
 	}
 	return r;
+}
+
+bool procfs_is_exiting(int proc_fd)
+{
+	int64_t flags;
+
+	return procfs_stat_field(proc_fd, 9, &flags, NULL) < 0 || (flags & PF_EXITING) != 0;
 }
 
 int procfs_inner_pid(const char *status, pid_t *out)
@@ -132,4 +169,9 @@ int procfs_ns_id(int proc_fd, const char *name, struct ns_id *out, struct error 
 	out->dev = st.st_dev;
 	out->ino = st.st_ino;
 	return 0;
+}
+
+bool ns_id_equal(const struct ns_id *a, const struct ns_id *b)
+{
+	return a->dev == b->dev && a->ino == b->ino;
 }

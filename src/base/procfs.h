@@ -39,9 +39,28 @@ int procfs_stat_field(int proc_fd, int field, int64_t *out, struct error *err);
  * names a process. */
 int procfs_start_time(int proc_fd, uint64_t *ticks, struct error *err);
 
+/*
+ * True where the process has ended, or is about to: no instruction of its program is run any more.
+ * A pidfd tells of it only when all that it had is closed.
+ */
+bool procfs_is_exiting(int proc_fd);
+
 /* The pid as its own innermost pid namespace has it: the last number of NSpid. Returns 0 or a
  * negative errno. */
 int procfs_inner_pid(const char *status, pid_t *out);
+
+/*
+ * The arguments of the process, a block of strings, each with its NUL. *ARGS is allocated; the
+ * caller frees it. Returns 0 or a negative errno.
+ */
+int procfs_args(int proc_fd, char **args, size_t *size, struct error *err);
+
+/*
+ * A number that is another after each execve of the process: of its auxiliary vector, in which the
+ * kernel randomizes addresses. 0 in the middle of an execve. Returns 0 or a negative errno; -ESRCH
+ * where the process has ended.
+ */
+int procfs_image(int proc_fd, uint64_t *image);
 
 /* Device and inode of /proc/PID/ns/NAME; equal pairs are the same namespace: namespaces(7). 0 or a
  * negative errno. */
@@ -50,5 +69,6 @@ struct ns_id {
 	uint64_t ino;
 };
 int procfs_ns_id(int proc_fd, const char *name, struct ns_id *out, struct error *err);
+bool ns_id_equal(const struct ns_id *a, const struct ns_id *b);
 
 #endif

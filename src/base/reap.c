@@ -3,16 +3,22 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/fd.h"
 #include "base/str.h"
 
 #define ROUNDS 200
+#define DEPTH_MAX 100
+#define CHILDREN_MAX (1 << 20)
 #define PAUSE_NS 10000000 /* between two rounds: 10 ms */
 
 static bool lives_in(pid_t pid, const char *kind, const struct ns_id *ns)
@@ -20,8 +26,8 @@ static bool lives_in(pid_t pid, const char *kind, const struct ns_id *ns)
 	_cleanup_close_ int proc_fd = procfs_open(pid, NULL);
 	struct ns_id own;
 
-	return proc_fd >= 0 && procfs_ns_id(proc_fd, kind, &own, NULL) == 0 && own.dev == ns->dev &&
-	       own.ino == ns->ino;
+	return proc_fd >= 0 && procfs_ns_id(proc_fd, kind, &own, NULL) == 0 &&
+	       ns_id_equal(&own, ns);
 }
 
 /* Returns true where PID lives in the namespace and was sent SIG. */
@@ -68,4 +74,70 @@ int reap_namespace(const char *kind, const struct ns_id *ns, int sig)
 		nanosleep(&pause, NULL);
 	}
 	return found;
+}
+
+static bool signal_pidfd(int pidfd, int sig)
+{
+	return syscall(SYS_pidfd_send_signal, pidfd, sig, NULL, 0) == 0;
+}
+
+static bool is_child(pid_t pid, pid_t parent)
+{
+	_cleanup_close_ int proc_fd = procfs_open(pid, NULL);
+	_cleanup_free_ char *status = NULL;
+	uint64_t ppid;
+
+	return proc_fd >= 0 && procfs_status(proc_fd, &status, NULL) == 0 &&
+	       procfs_field_u64(status, "PPid", 10, &ppid) == 0 && (pid_t)ppid == parent;
+}
+
+static void reap_below(pid_t pid, int pidfd, int depth);
+
+/* The children that thread TID of PID has made: proc(5), /proc/PID/task/TID/children. */
+static void reap_children(pid_t pid, int pidfd, const char *tid, int depth)
+{
+	_cleanup_free_ char *children = NULL;
+	char path[320];
+	char *save = NULL;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%s/children", (int)pid, tid);
+	if (fd_read_file(AT_FDCWD, path, CHILDREN_MAX, &children, NULL, NULL) < 0 ||
+		!signal_pidfd(pidfd, 0)) {
+		return;
+	}
+	for (char *word = strtok_r(children, " ", &save); word != NULL;
+		word = strtok_r(NULL, " ", &save)) {
+		uint64_t child;
+
+		if (str_to_u64(word, INT32_MAX, &child) < 0) {
+			continue;
+		}
+		_cleanup_close_ int child_fd = (int)syscall(SYS_pidfd_open, (pid_t)child, 0);
+		if (child_fd >= 0 && is_child((pid_t)child, pid)) {
+			reap_below((pid_t)child, child_fd, depth + 1);
+		}
+	}
+}
+
+static void reap_below(pid_t pid, int pidfd, int depth)
+{
+	char path[64];
+
+	if (!signal_pidfd(pidfd, SIGSTOP)) {
+		return;
+	}
+	snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
+	_cleanup_closedir_ DIR *tasks = opendir(path);
+	for (struct dirent *entry;
+		depth < DEPTH_MAX && tasks != NULL && (entry = readdir(tasks)) != NULL;) {
+		if (entry->d_name[0] != '.') {
+			reap_children(pid, pidfd, entry->d_name, depth);
+		}
+	}
+	signal_pidfd(pidfd, SIGKILL);
+}
+
+void reap_tree(pid_t pid, int pidfd)
+{
+	reap_below(pid, pidfd, 0);
 }

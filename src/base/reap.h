@@ -14,4 +14,10 @@
  */
 int reap_namespace(const char *kind, const struct ns_id *ns, int sig);
 
+/*
+ * Kills process PID, whose PIDFD the caller has, and all that is below it: each is stopped before
+ * its children are looked for, so that it can't make more of them.
+ */
+void reap_tree(pid_t pid, int pidfd);
+
 #endif

@@ -111,3 +111,17 @@ char *str_format(const char *format, ...)
 	va_end(ap);
 	return n < 0 ? NULL : s;
 }
+
+char *str_block(char *const *list, size_t *size)
+{
+	*size = 0;
+	for (size_t i = 0; list != NULL && list[i] != NULL; i++) {
+		*size += strlen(list[i]) + 1;
+	}
+	char *block = malloc(*size + 1);
+	char *end = block;
+	for (size_t i = 0; block != NULL && list != NULL && list[i] != NULL; i++) {
+		end = stpcpy(end, list[i]) + 1;
+	}
+	return block;
+}

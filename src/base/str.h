@@ -33,4 +33,10 @@ size_t str_escape(char *out, size_t size, const char *source);
 /* Formats into a new string, which the caller frees. NULL where memory ran out. */
 char *str_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/*
+ * The strings of LIST, which NULL ends, one after the other, each with its NUL: *SIZE bytes. LIST
+ * may be NULL. The caller frees; NULL where memory is out.
+ */
+char *str_block(char *const *list, size_t *size);
+
 #endif

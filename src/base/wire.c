@@ -38,8 +38,8 @@ static int take_failure(const struct wire_failed *failed, struct error *err)
 	return -code;
 }
 
-int wire_receive(int sock, enum wire_type type, void *message, size_t size, int *fds, size_t n_fds,
-	struct error *err)
+int wire_receive_some(int sock, enum wire_type type, void *message, size_t size, int *fds,
+	size_t max_fds, struct error *err)
 {
 	struct wire_failed failed;
 	struct wire_header *header;
@@ -65,7 +65,7 @@ int wire_receive(int sock, enum wire_type type, void *message, size_t size, int 
 		(size_t)n == sizeof(failed) && n_received == 0) {
 		return take_failure(buffer, err);
 	}
-	if (header->type != type || (size_t)n != size || n_received != n_fds) {
+	if (header->type != type || (size_t)n != size || n_received > max_fds) {
 		close_all(received, n_received);
 		return error_set(err, EPROTO,
 			"receive a message: type %u, %zd bytes, %zu descriptors", header->type, n,
@@ -74,10 +74,22 @@ int wire_receive(int sock, enum wire_type type, void *message, size_t size, int 
 	if (!larger) {
 		memcpy(message, buffer, size);
 	}
-	for (size_t i = 0; i < n_fds; i++) {
+	for (size_t i = 0; i < n_received; i++) {
 		fds[i] = received[i];
 	}
-	return 0;
+	return (int)n_received;
+}
+
+int wire_receive(int sock, enum wire_type type, void *message, size_t size, int *fds, size_t n_fds,
+	struct error *err)
+{
+	int n = wire_receive_some(sock, type, message, size, fds, n_fds, err);
+
+	if (n >= 0 && (size_t)n != n_fds) {
+		close_all(fds, (size_t)n);
+		return error_set(err, EPROTO, "receive a message: %d descriptors", n);
+	}
+	return n < 0 ? n : 0;
 }
 
 void wire_send_failed(int sock, enum wire_type type, const struct error *err)

@@ -32,6 +32,9 @@ enum wire_type {
 	WIRE_PLAN,	   /* gate to launcher; descriptors: see struct wire_plan */
 	WIRE_REFUSED,	   /* gate to launcher: struct wire_failed says why */
 	WIRE_SESSION,	   /* front to gate: struct wire_session */
+	WIRE_TRANSITION,   /* gate to front: struct wire_transition */
+	WIRE_TOOL,	   /* fs to gate: struct wire_tool */
+	WIRE_TOOL_RUNS,	   /* fs to gate: struct wire_tool_runs */
 };
 
 struct wire_header {
@@ -70,7 +73,8 @@ struct wire_callers {
 	struct ns_id our_user;
 };
 
-/* Starts one view. Descriptors: [0] /dev/fuse of the mount, [1] its root, an O_PATH directory. */
+/* Starts one view. Descriptors: [0] /dev/fuse of the mount, [1] its root, an O_PATH directory; for
+ * the host view [2] the socket for struct wire_tool. */
 struct wire_fs_start {
 	struct wire_header header;
 	uint32_t view; /* enum wire_view */
@@ -97,8 +101,8 @@ struct wire_enter {
 
 /*
  * What the launcher needs for one transition besides the plan (plan.h), which is the same for all
- * of a session. Descriptors: [0] the plan, [1] the target's root, [2..] the target's namespaces in
- * the order of plan.h; where the plan doesn't name one of them, its place holds a spare.
+ * of a session. Descriptors: enum plan_fd; where the plan doesn't name one of the namespaces, its
+ * place holds a spare.
  */
 struct wire_plan {
 	struct wire_header header;
@@ -110,12 +114,48 @@ struct wire_plan {
 	uint32_t skip_args; /* how many of the launcher's own arguments come before the program's */
 	uint32_t n_keep;    /* descriptors besides 0, 1 and 2 that the program gets */
 	int32_t keep[WIRE_KEEP_FDS_MAX];
+	int32_t exec_fd; /* above 2: the program is this descriptor of the launcher's; PATH isn't */
 };
 
 /* The session's own mount namespace, which host tools live in. */
 struct wire_session {
 	struct wire_header header;
 	struct ns_id mnt;
+};
+
+#define WIRE_TRANSITION_PATH_MAX 1024
+
+/* How a transition went, for the session's recording; told where struct wire_gate_start asks. */
+struct wire_transition {
+	struct wire_header header;
+	int32_t pid;
+	uint32_t code; /* positive errno where it was refused or failed; 0: the program runs */
+	uint32_t lost; /* transitions before this one that the front was too slow to be told of */
+	char path[WIRE_TRANSITION_PATH_MAX]; /* as the container has it; cut where it is longer */
+};
+
+/* A file of the host view is opened to be executed. Told while the process still waits for that. */
+struct wire_tool {
+	struct wire_header header;
+	uint64_t image; /* what the process was before: procfs_image(); 0: not known */
+	int32_t pid;
+	uint32_t lost;	     /* how many before this one could not be told */
+	char path[PATH_MAX]; /* its NUL ends the message */
+};
+
+#define WIRE_TOOL_ARGS_MAX (256 << 10)
+
+/* The process of an earlier struct wire_tool has become that, and waits for a file that it opens.
+ */
+struct wire_tool_runs {
+	struct wire_header header;
+	uint64_t image; /* of the process now */
+	int32_t pid;
+	uint32_t cwd_size; /* with its NUL; 0: not known */
+	uint32_t exe_size; /* the same */
+	/* The working directory, the program's file (a script's interpreter), the arguments: each
+	 * with its NUL. */
+	char strings[];
 };
 
 /* Sends SIZE bytes at MESSAGE, whose header is filled in. Returns 0 or a negative errno. */
@@ -128,6 +168,10 @@ int wire_send(
  */
 int wire_receive(int sock, enum wire_type type, void *message, size_t size, int *fds, size_t n_fds,
 	struct error *err);
+
+/* The same with up to MAX_FDS descriptors. Returns how many came, or a negative errno. */
+int wire_receive_some(int sock, enum wire_type type, void *message, size_t size, int *fds,
+	size_t max_fds, struct error *err);
 
 /* Tells the front that the program could not start: ERR's words. */
 void wire_send_failed(int sock, enum wire_type type, const struct error *err);

@@ -3,10 +3,14 @@
  * sallyport attach, sallyport exec
  */
 #include <stdbool.h>
+#include <stdio.h>
 
 #include "base/log.h"
 #include "cli/cli.h"
 #include "cli/options.h"
+#include "cli/record.h"
+#include "cli/trail.h"
+#include "session/child.h"
 
 static int command(int argc, char **argv, bool views,
 	int (*run)(const struct profile *, const struct session_options *, struct error *))
@@ -16,7 +20,11 @@ static int command(int argc, char **argv, bool views,
 	struct options options;
 	struct target target = { 0 };
 	struct profile profile = { .pidfd = -1, .proc_fd = -1 };
+	struct record record = { .registry = { .fd = -1 } };
+	struct cli_trail trail = { 0 };
 	struct error err = { 0 };
+	struct error cause = { 0 };
+	bool begun = false;
 	int status = options_parse(&options, argc, argv, views);
 
 	if (status >= 0) {
@@ -25,14 +33,38 @@ static int command(int argc, char **argv, bool views,
 	if (!views && options.session.argv == NULL) {
 		options.session.argv = default_command;
 	}
-	status = options_capture(&options, &target, &profile, &err);
+	child_catch_signals();
+	options.trail = &trail;
+	/* Who can't be recorded for want of rights can't do anything either. */
+	status = session_check_host(&err);
+	if (status == 0) {
+		status = cli_trail_open(&trail, &options, views ? "attach" : "exec", &err);
+	}
+	if (status == 0) {
+		status = options_capture(&options, &target, &profile, &err);
+	}
+	if (status == 0) {
+		status = record_begin(&record, &options, &target, &trail.conf, &err);
+	}
+	if (status == 0) {
+		status = cli_trail_begin(&trail, &options, &err);
+		begun = status == 0;
+	}
 	if (status == 0) {
 		status = run(&profile, &options.session, &err);
 	}
+	/* What is not whole of a recording is worth a word, not the program's status. */
+	if (record_end(&record, &cause) < 0 && status >= 0) {
+		log_error("%s", cause.message);
+	}
+	cli_trail_end(&trail, begun, status, &err, record_path(&record), record.sha256);
 	if (status < 0) {
 		log_error("%s", err.message);
 		status = EXIT_OURS;
 	}
+	record_finish(&record);
+	cli_trail_close(&trail);
+	options_finish(&options);
 	profile_finish(&profile);
 	log_set_subject(NULL);
 	target_finish(&target);

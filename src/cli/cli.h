@@ -12,5 +12,10 @@ int command_list(int argc, char **argv);
 int command_inspect(int argc, char **argv);
 int command_attach(int argc, char **argv);
 int command_exec(int argc, char **argv);
+int command_replay(int argc, char **argv);
+int command_sessions(int argc, char **argv);
+int command_rules(int argc, char **argv);
+int command_diff(int argc, char **argv);
+int command_why(int argc, char **argv);
 
 #endif

@@ -10,7 +10,9 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "cli/access.h"
 #include "cli/cli.h"
+#include "cli/usage.h"
 
 static const char usage[] =
 	"Usage: sallyport inspect [OPTION...] CONTAINER\n"
@@ -41,7 +43,7 @@ static int parse(struct request *request, int argc, char **argv)
 		{ NULL, 0, NULL, 0 } };
 	int option;
 
-	while ((option = getopt_long(argc, argv, "t:h", options, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, ":t:h", options, NULL)) != -1) {
 		switch (option) {
 		case 't':
 			request->engine = optarg;
@@ -56,12 +58,12 @@ static int parse(struct request *request, int argc, char **argv)
 			fputs(usage, stdout);
 			return 0;
 		default:
-			fputs(usage, stderr);
-			return EXIT_OURS;
+			return usage_wrong_option(option, argv, options);
 		}
 	}
 	if (optind + 1 != argc) {
-		log_error("inspect takes one container");
+		log_error("inspect takes one container, not %d (see sallyport inspect --help)",
+			argc - optind);
 		return EXIT_OURS;
 	}
 	request->container = argv[optind];
@@ -110,23 +112,38 @@ static int inspect(const struct request *request, struct target *target, struct 
 	return r;
 }
 
+static int check_access(struct access *access, const struct request *request, struct target *target,
+	struct error *err)
+{
+	const struct rules_wish wish = { .like = request->like != NULL };
+	int r = access_check(access, target, err);
+
+	return r < 0 ? r : access_check_wish(access, &wish, err);
+}
+
 int command_inspect(int argc, char **argv)
 {
 	struct request request = { 0 };
-	struct target target;
+	struct target target = { 0 };
+	struct access access;
 	struct error err = { 0 };
 	int status = parse(&request, argc, argv);
 
 	if (status >= 0) {
 		return status;
 	}
-	int r = target_resolve(&target, request.container, request.engine, &err);
-	if (r < 0) {
-		log_error("%s", err.message);
-		return EXIT_OURS;
+	int r = access_open(&access, RULES_INSPECT, &err);
+	if (r == 0) {
+		r = target_resolve(&target, request.container, request.engine, &err);
 	}
-	log_set_subject(target.name);
-	r = inspect(&request, &target, &err);
+	if (r == 0) {
+		r = check_access(&access, &request, &target, &err);
+	}
+	if (r == 0) {
+		log_set_subject(target.name);
+		r = inspect(&request, &target, &err);
+	}
+	access_finish(&access);
 	if (r < 0) {
 		log_error("%s", err.message);
 	}

@@ -66,10 +66,31 @@ struct json_object *inspect_string(const char *string)
 	return value;
 }
 
-static struct json_object *describe_target(const struct target *target, const struct profile *p)
+/* One member for each module that labels processes here. */
+static struct json_object *describe_labels(const struct lsm_labels *labels)
 {
 	struct json_object *object = json_object_new_object();
 
+	for (enum lsm_kind kind = 0; kind < LSM_KINDS; kind++) {
+		const struct lsm_label *label = &labels->of[kind];
+
+		if (label->text[0] == '\0') {
+			continue;
+		}
+		struct json_object *one = json_object_new_object();
+		add(one, "label", inspect_string(label->text));
+		add(one, "mode", inspect_string(label->mode[0] != '\0' ? label->mode : NULL));
+		add(object, lsm_name(kind), one);
+	}
+	return object;
+}
+
+static struct json_object *describe_target(const struct target *target, const struct profile *p)
+{
+	struct json_object *object = json_object_new_object();
+	char label[2 * LSM_LABEL_MAX];
+
+	lsm_describe(label, sizeof(label), &p->labels);
 	add(object, "name", inspect_string(target->name));
 	add(object, "engine", inspect_string(target->engine));
 	add(object, "id", inspect_string(target->id));
@@ -79,7 +100,8 @@ static struct json_object *describe_target(const struct target *target, const st
 	add(object, "start_time", number(p->start_time));
 	add(object, "is_init", json_object_new_boolean(p->pid == target->pid));
 	add(object, "paused", json_object_new_boolean(target->paused || p->cgroups.frozen));
-	add(object, "label", inspect_string(p->label));
+	add(object, "label", inspect_string(label[0] != '\0' ? label : NULL));
+	add(object, "labels", describe_labels(&p->labels));
 	return object;
 }
 

@@ -16,10 +16,11 @@
 #include "base/log.h"
 #include "base/procfs.h"
 #include "base/str.h"
+#include "cli/access.h"
 #include "cli/cli.h"
+#include "cli/usage.h"
+#include "lsm/lsm.h"
 #include "target/target.h"
-
-#define LABEL_MAX 4096
 
 static const char usage[] =
 	"Usage: sallyport list [OPTION...]\n"
@@ -40,29 +41,9 @@ struct facts {
 	bool known; /* else the process is gone, or its status can't be read */
 	uint64_t seccomp_mode;
 	uint64_t seccomp_filters;
-	const char *user_ns; /* "host", "own"; NULL where it can't be read */
-	char *label;	     /* owned; NULL where no LSM labels processes */
+	const char *user_ns;	       /* "host", "own"; NULL where it can't be read */
+	char label[2 * LSM_LABEL_MAX]; /* "" where no LSM labels processes */
 };
-
-/* With several LSMs each has a directory of its own; attr/current is the first one's: proc(5). */
-static char *read_label(int proc_fd)
-{
-	static const char *const files[] = { "attr/apparmor/current", "attr/current" };
-
-	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
-		char *label;
-
-		if (fd_read_file(proc_fd, files[i], LABEL_MAX, &label, NULL, NULL) < 0) {
-			continue;
-		}
-		label[strcspn(label, "\n")] = '\0';
-		if (*label != '\0') {
-			return label;
-		}
-		free(label);
-	}
-	return NULL;
-}
 
 static const char *compare_user_ns(int proc_fd)
 {
@@ -74,13 +55,14 @@ static const char *compare_user_ns(int proc_fd)
 		procfs_ns_id(proc_fd, "user", &theirs, NULL) < 0) {
 		return NULL;
 	}
-	return theirs.dev == ours.dev && theirs.ino == ours.ino ? "host" : "own";
+	return ns_id_equal(&theirs, &ours) ? "host" : "own";
 }
 
 static void look(struct facts *facts, const struct target *t)
 {
 	_cleanup_close_ int proc_fd = t->pid != 0 ? procfs_open(t->pid, NULL) : -1;
 	_cleanup_free_ char *status = NULL;
+	struct lsm_labels labels;
 	uint64_t start_time;
 
 	*facts = (struct facts){ 0 };
@@ -93,7 +75,9 @@ static void look(struct facts *facts, const struct target *t)
 	procfs_field_u64(status, "Seccomp", 10, &facts->seccomp_mode);
 	procfs_field_u64(status, "Seccomp_filters", 10, &facts->seccomp_filters);
 	facts->user_ns = compare_user_ns(proc_fd);
-	facts->label = read_label(proc_fd);
+	if (lsm_capture(&labels, proc_fd, NULL) == 0) {
+		lsm_describe(facts->label, sizeof(facts->label), &labels);
+	}
 }
 
 enum column {
@@ -138,7 +122,6 @@ static void fill_row(struct row *row, const struct target *t)
 	snprintf(text, sizeof(text), "%u/%u", (unsigned int)facts.seccomp_mode,
 		(unsigned int)facts.seccomp_filters);
 	set_cell(row, COLUMN_SECCOMP, facts.known ? text : NULL);
-	free(facts.label);
 }
 
 static void print_row(const struct row *row, const int *widths)
@@ -181,7 +164,7 @@ static bool print_table(const struct target_list *list, bool all)
 /* JSON is UTF-8, and what a container chose need not be. */
 static void add_string(struct json_object *object, const char *key, const char *value)
 {
-	char escaped[4096];
+	char escaped[2 * LSM_LABEL_MAX];
 
 	if (value != NULL) {
 		str_escape(escaped, sizeof(escaped), value);
@@ -213,8 +196,7 @@ static struct json_object *describe(const struct target *t)
 	add_string(object, "user_namespace", facts.user_ns);
 	add_number(object, "seccomp_mode", facts.known, facts.seccomp_mode);
 	add_number(object, "seccomp_filters", facts.known, facts.seccomp_filters);
-	add_string(object, "lsm_label", facts.label);
-	free(facts.label);
+	add_string(object, "lsm_label", facts.label[0] != '\0' ? facts.label : NULL);
 	return object;
 }
 
@@ -247,7 +229,7 @@ static int parse(struct list_options *out, int argc, char **argv)
 	int option;
 
 	*out = (struct list_options){ 0 };
-	while ((option = getopt_long(argc, argv, "t:ah", options, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, ":t:ah", options, NULL)) != -1) {
 		switch (option) {
 		case 't':
 			out->engine = optarg;
@@ -262,14 +244,42 @@ static int parse(struct list_options *out, int argc, char **argv)
 			printf("%s%s\n", usage, target_engines());
 			return 0;
 		default:
-			return EXIT_OURS;
+			return usage_wrong_option(option, argv, options);
 		}
 	}
 	if (optind < argc) {
-		log_error("list takes no arguments, but got %s", argv[optind]);
+		log_error("list takes no container, but got %s (see sallyport list --help)",
+			argv[optind]);
 		return EXIT_OURS;
 	}
 	return -1;
+}
+
+/*
+ * The containers that the rules let the operator see. By what the first engine tells of each, so
+ * that what is refused by one engine's name is not shown by another's.
+ */
+static int list_allowed(struct target_list *list, const struct access *access, const char *engine,
+	char **warnings, struct error *err)
+{
+	bool ruled = access->rules.in_force;
+	int r = target_list(list, ruled ? NULL : engine, warnings, err);
+	size_t kept = 0;
+
+	for (size_t i = 0; r == 0 && ruled && i < list->count; i++) {
+		struct target *target = &list->targets[i];
+
+		if (access_shows(access, target) &&
+			(engine == NULL || str_equal(target->engine, engine))) {
+			list->targets[kept++] = *target;
+		} else {
+			target_finish(target);
+		}
+	}
+	if (r == 0 && ruled) {
+		list->count = kept;
+	}
+	return r;
 }
 
 int command_list(int argc, char **argv)
@@ -277,6 +287,7 @@ int command_list(int argc, char **argv)
 	struct list_options options;
 	_cleanup_free_ char *warnings = NULL;
 	struct target_list list;
+	struct access access;
 	struct error err = { 0 };
 	char *save = NULL;
 	int status = parse(&options, argc, argv);
@@ -284,7 +295,12 @@ int command_list(int argc, char **argv)
 	if (status >= 0) {
 		return status;
 	}
-	if (target_list(&list, options.engine, &warnings, &err) < 0) {
+	int r = access_open(&access, RULES_LIST, &err);
+	if (r == 0) {
+		r = list_allowed(&list, &access, options.engine, &warnings, &err);
+	}
+	access_finish(&access);
+	if (r < 0) {
 		log_error("%s", err.message);
 		return EXIT_OURS;
 	}

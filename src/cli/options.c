@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "cli/cli.h"
+#include "cli/usage.h"
 
 enum {
 	OPTION_LIKE = 256,
@@ -21,7 +22,11 @@ enum {
 	OPTION_HOST_VIEW,
 	OPTION_CONTAINER_VIEW,
 	OPTION_KEEP_FD,
-	OPTION_DEGRADED
+	OPTION_DEGRADED,
+	OPTION_AUDIT,
+	OPTION_REASON,
+	OPTION_RECORD,
+	OPTION_RECORD_INPUT
 };
 
 static const struct option long_options[] = {
@@ -32,6 +37,10 @@ static const struct option long_options[] = {
 	{ "like", required_argument, NULL, OPTION_LIKE },
 	{ "keep-fd", required_argument, NULL, OPTION_KEEP_FD },
 	{ "degraded", no_argument, NULL, OPTION_DEGRADED },
+	{ "audit", required_argument, NULL, OPTION_AUDIT },
+	{ "reason", required_argument, NULL, OPTION_REASON },
+	{ "record", optional_argument, NULL, OPTION_RECORD },
+	{ "record-input", no_argument, NULL, OPTION_RECORD_INPUT },
 	{ "quiet", no_argument, NULL, 'q' },
 	{ "verbose", no_argument, NULL, 'v' },
 	{ "help", no_argument, NULL, 'h' },
@@ -52,6 +61,10 @@ static const char usage_common[] =
 	"init's\n"
 	"      --keep-fd N             pass descriptor N on (besides 0, 1 and 2)\n"
 	"      --degraded              go on where a part of the profile can't be copied\n"
+	"      --audit MODE            required, journal or off: records, and what to do without\n"
+	"      --reason TEXT           why: it stands in every record of the session\n"
+	"      --record[=FILE]         record what the session prints (sallyport replay shows it)\n"
+	"      --record-input          and what is typed, but for what isn't echoed\n"
 	"  -q, --quiet                 errors only\n"
 	"  -v, --verbose               say what is done\n"
 	"  -h, --help                  this text\n";
@@ -67,7 +80,10 @@ static const char usage_attach[] =
 	"\n"
 	"      --share DIR             bind DIR of the host itself (for its sockets)\n"
 	"      --host-view ro|rw       the host's files read-only, or as they are (default)\n"
-	"      --container-view fuse   /c with its symlinks contained; the only one yet\n";
+	"      --container-view fuse|native\n"
+	"                              /c by a server of ours (default), or the container's own "
+	"mounts:\n"
+	"                              faster; no symlinks, programs by /.sallyport/enter alone\n";
 
 static const char usage_exec[] =
 	"Usage: sallyport exec [OPTION...] CONTAINER [-- CMD [ARG...]]\n"
@@ -117,18 +133,18 @@ static int keep_fd(struct session_options *session, const char *value)
 	return -1;
 }
 
-static int container_view(const char *value)
+static int check_reason(const char *value)
 {
-	if (strcmp(value, "native") == 0) {
-		/* The gate would not see programs on what is mounted below /c. */
-		return wrong("--container-view native is not to be had yet: use ", "fuse");
+	if (strspn(value, " \t\n") == strlen(value)) {
+		return wrong("--reason wants some words", "");
 	}
-	return strcmp(value, "fuse") == 0 ? -1 : wrong("--container-view takes fuse, not ", value);
+	return strlen(value) <= SESSION_REASON_MAX ? -1 : wrong("--reason is too long", "");
 }
 
 static int take(struct options *o, int option, char *value, bool views)
 {
 	static const char *const host_views[2] = { "rw", "ro" };
+	static const char *const container_views[2] = { "fuse", "native" };
 
 	switch (option) {
 	case 't':
@@ -157,20 +173,36 @@ static int take(struct options *o, int option, char *value, bool views)
 		return -1;
 	case OPTION_KEEP_FD:
 		return keep_fd(&o->session, value);
+	case OPTION_AUDIT:
+		o->audit = value;
+		return -1;
 	case OPTION_DEGRADED:
 		o->session.degraded = true;
+		return -1;
+	case OPTION_REASON:
+		o->session.reason = value;
+		return check_reason(value);
+	case OPTION_RECORD:
+		o->session.record.wanted = o->session.record.asked = true;
+		o->session.record.file = value;
+		return -1;
+	case OPTION_RECORD_INPUT:
+		o->session.record.wanted = o->session.record.asked = true;
+		o->session.record.input = true;
 		return -1;
 	case OPTION_SHARE:
 		return views ? add(o->shares, &o->n_shares, value, "--share")
 			     : wrong("exec has no option ", "--share");
 	case OPTION_HOST_VIEW:
+		o->host_view_given = true;
 		return views ? choose("--host-view", value, host_views, &o->session.read_only)
 			     : wrong("exec has no option ", "--host-view");
 	case OPTION_CONTAINER_VIEW:
-		return views ? container_view(value)
+		return views ? choose("--container-view", value, container_views,
+				       &o->session.native_view)
 			     : wrong("exec has no option ", "--container-view");
 	default:
-		return wrong("wrong option", "");
+		return EXIT_OURS;
 	}
 }
 
@@ -178,10 +210,14 @@ int options_parse(struct options *options, int argc, char **argv, bool views)
 {
 	int option;
 
-	*options = (struct options){ .session = { .init_pidfd = -1 } };
-	opterr = 1;
-	while ((option = getopt_long(argc, argv, "+t:u:w:e:qvh", long_options, NULL)) != -1) {
-		int status = take(options, option, optarg, views);
+	*options = (struct options){
+		.command = views ? RULES_ATTACH : RULES_EXEC,
+		.session = { .init_pidfd = -1 },
+	};
+	while ((option = getopt_long(argc, argv, "+:t:u:w:e:qvh", long_options, NULL)) != -1) {
+		int status = option == '?' || option == ':'
+				     ? usage_wrong_option(option, argv, long_options)
+				     : take(options, option, optarg, views);
 
 		if (status >= 0) {
 			return status;
@@ -229,6 +265,7 @@ static int adjust(struct options *options, struct profile *profile, struct error
 	const struct namespaces *ns = &profile->namespaces;
 	struct credentials *creds = &profile->credentials;
 	uint32_t inside = creds->euid;
+	bool own = true;
 
 	if (options->user != NULL) {
 		int r = credentials_set_user(creds, ns->root_fd, &ns->uid_map, &ns->gid_map,
@@ -238,15 +275,54 @@ static int adjust(struct options *options, struct profile *profile, struct error
 			return error_wrap(err, "--user %s", options->user);
 		}
 		/* What the init was given beyond its uid is not this user's. */
+		own = creds->euid == inside && strchr(options->user, ':') == NULL;
 		if (creds->euid != inside) {
 			profile->capabilities.ambient = 0;
 		}
 	}
-	if (id_map_to_inside(&ns->uid_map, creds->euid, &inside) == 0 &&
-		environment_set_home(&profile->environment, ns->root_fd, inside) < 0) {
+	bool mapped = id_map_to_inside(&ns->uid_map, creds->euid, &inside) == 0;
+	int r = access_check_uid(&options->access, inside, own, err);
+	if (r < 0) {
+		return r;
+	}
+	if (mapped && environment_set_home(&profile->environment, ns->root_fd, inside) < 0) {
 		return error_set(err, ENOMEM, "set the environment");
 	}
 	return set_variables(options, &profile->environment, err);
+}
+
+/* What the operator asks for, by the terms of the rule that lets him. */
+static int check_access(struct options *options, struct target *target, struct error *err)
+{
+	struct session_options *session = &options->session;
+	const struct rules_wish wish = {
+		.host_view_given = options->host_view_given,
+		.host_view = session->read_only ? RULES_VIEW_RO : RULES_VIEW_RW,
+		.like = options->like != NULL,
+		.degraded = session->degraded || options->lifts,
+		.shares = options->shares,
+		.reason = session->reason,
+	};
+	int r = access_check(&options->access, target, err);
+
+	if (r == 0) {
+		r = access_check_wish(&options->access, &wish, err);
+	}
+	const struct rule *rule = options->access.rule;
+	if (r < 0 || rule == NULL) {
+		return r;
+	}
+	if (rule->terms.host_view == RULES_VIEW_RO) {
+		session->read_only = true;
+	}
+	if (rule->terms.record) {
+		session->record.wanted = true;
+		session->record.ruled = true;
+		session->record.required = true;
+		session->record.input = session->record.input || rule->terms.record_input;
+		session->record.input_required = rule->terms.record_input;
+	}
+	return 0;
 }
 
 int options_capture(
@@ -258,7 +334,16 @@ int options_capture(
 	int r = session_check_host(err);
 
 	if (r == 0) {
+		r = access_open(&options->access, options->command, err);
+	}
+	if (r == 0) {
 		r = target_resolve(target, options->container, options->engine, err);
+	}
+	if (r == 0) {
+		r = check_access(options, target, err);
+	}
+	if (target->name != NULL && options->trail != NULL) {
+		cli_trail_describe(options->trail, target);
 	}
 	if (r < 0) {
 		return r;
@@ -285,8 +370,22 @@ int options_capture(
 	if (r < 0) {
 		return r;
 	}
+	if (options->trail != NULL) {
+		cli_trail_label(options->trail, profile);
+	}
 	if (warning[0] != '\0') {
 		log_warning("%s", warning);
+		r = audit_degraded(options->session.trail, warning, err);
+		if (r < 0 && trail_required(options->session.trail)) {
+			return r;
+		}
 	}
 	return adjust(options, profile, err);
+}
+
+void options_finish(struct options *options)
+{
+	if (options != NULL) {
+		access_finish(&options->access);
+	}
 }

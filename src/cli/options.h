@@ -7,6 +7,8 @@
 
 #include <stdbool.h>
 
+#include "cli/access.h"
+#include "cli/trail.h"
 #include "policy/profile.h"
 #include "session/session.h"
 #include "target/target.h"
@@ -21,7 +23,13 @@ struct options {
 	size_t n_env;
 	char *shares[OPTIONS_LIST_MAX + 1]; /* --share */
 	size_t n_shares;
+	const char *audit; /* --audit */
 	const char *container;
+	enum rules_command command; /* for which the rules are asked */
+	bool host_view_given;	    /* --host-view */
+	bool lifts;		    /* programs are given more than the container has */
+	struct access access;
+	struct cli_trail *trail; /* NULL: this command leaves no records */
 	struct session_options session;
 };
 
@@ -38,5 +46,8 @@ int options_parse(struct options *options, int argc, char **argv, bool views);
  */
 int options_capture(
 	struct options *options, struct target *target, struct profile *profile, struct error *err);
+
+/* NULL is accepted. */
+void options_finish(struct options *options);
 
 #endif

@@ -127,26 +127,39 @@ int attr_statx(struct fs *fs, struct inode *inode, struct statx *stx)
 	return r;
 }
 
-static void reply_attr(fuse_req_t req, struct fs *fs, const struct statx *stx)
+static void reply_attr(fuse_req_t req, struct fs *fs, const struct statx *stx, double seconds)
 {
 	struct stat st;
 
 	attr_fill(fs, stx, &st);
-	fuse_reply_attr(req, &st, fs->timeout);
+	fuse_reply_attr(req, &st, seconds);
 }
 
 void attr_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct fs *fs = fs_of(req);
+	struct inode *inode = fs_inode(fs, ino);
+	struct look look;
 	struct statx stx;
-	int r = attr_statx(fs, fs_inode(fs, ino), &stx);
+
+	watch_look_at(fs, inode, &look);
+	int r = attr_statx(fs, inode, &stx);
+	double seconds = watch_promise_attr(fs, inode, &look, r == 0 ? &stx : NULL);
 
 	if (r < 0) {
 		fuse_reply_err(req, -r);
 		return;
 	}
-	reply_attr(req, fs, &stx);
+	reply_attr(req, fs, &stx, inode->synthetic ? FS_FOREVER : seconds);
 }
+
+/* What a SETATTR asks for. */
+struct change {
+	const struct stat *attr;
+	int set;
+	struct fuse_file_info *fi; /* may be NULL */
+	uid_t uid;		   /* the caller's */
+};
 
 static int set_owner(struct fs *fs, int fd, const struct stat *attr, int set)
 {
@@ -162,15 +175,46 @@ static int set_owner(struct fs *fs, int fd, const struct stat *attr, int set)
 	return fchownat(fd, "", uid, gid, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW) == 0 ? 0 : -errno;
 }
 
-static int set_size(struct inode *inode, int fd, const struct stat *attr, struct fuse_file_info *fi)
+static int set_size(struct fs *fs, struct inode *inode, int fd, const struct change *change)
 {
-	if (fi != NULL && file_of(fi)->writable) {
-		return ftruncate(file_of(fi)->fd, attr->st_size) == 0 ? 0 : -errno;
-	}
+	off_t size = change->attr->st_size;
+	int r;
+
 	if (inode->type != S_IFREG) {
 		return -EINVAL;
 	}
-	return truncate(fs_fd_name(fd).text, attr->st_size) == 0 ? 0 : -errno;
+	if (change->uid != 0) {
+		identity_lower(&fs->identity);
+	}
+	if (change->fi != NULL && file_of(change->fi)->writable) {
+		r = ftruncate(file_of(change->fi)->fd, size) == 0 ? 0 : -errno;
+	} else {
+		r = truncate(fs_fd_name(fd).text, size) == 0 ? 0 : -errno;
+	}
+	if (change->uid != 0) {
+		identity_resume(&fs->identity);
+	}
+	return r;
+}
+
+/*
+ * A change of nothing is how the kernel says, once it was told that we see to that
+ * (FUSE_HANDLE_KILLPRIV_V2), that a file is about to be written by somebody who has it lose its
+ * set-id bits. Capabilities it removes itself.
+ */
+static int drop_set_ids(int fd)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) != 0) {
+		return -errno;
+	}
+	mode_t drop = S_ISUID | (st.st_mode & S_IXGRP ? S_ISGID : 0);
+
+	if (!S_ISREG(st.st_mode) || !(st.st_mode & drop)) {
+		return 0;
+	}
+	return chmod(fs_fd_name(fd).text, st.st_mode & 07777 & ~drop) == 0 ? 0 : -errno;
 }
 
 static int set_times(int fd, const struct stat *attr, int set)
@@ -191,16 +235,17 @@ static int set_times(int fd, const struct stat *attr, int set)
 }
 
 /* The order matters: chown takes set-id bits away, and the times come last. */
-static int set_all(struct fs *fs, struct inode *inode, int fd, const struct stat *attr, int set,
-	struct fuse_file_info *fi)
+static int set_all(struct fs *fs, struct inode *inode, int fd, const struct change *change)
 {
-	int r = 0;
+	const struct stat *attr = change->attr;
+	int set = change->set;
+	int r = set == 0 ? drop_set_ids(fd) : 0;
 
 	if (set & (FUSE_SET_ATTR_UID | FUSE_SET_ATTR_GID)) {
 		r = set_owner(fs, fd, attr, set);
 	}
 	if (r == 0 && (set & FUSE_SET_ATTR_SIZE)) {
-		r = set_size(inode, fd, attr, fi);
+		r = set_size(fs, inode, fd, change);
 	}
 	if (r == 0 && (set & FUSE_SET_ATTR_MODE)) {
 		r = chmod(fs_fd_name(fd).text, attr->st_mode & 07777) == 0 ? 0 : -errno;
@@ -233,7 +278,11 @@ void attr_setattr(
 		fuse_reply_err(req, -fd);
 		return;
 	}
-	r = set_all(fs, inode, fd, attr, set, fi);
+	const struct change change = {
+		.attr = attr, .set = set, .fi = fi, .uid = fuse_req_ctx(req)->uid
+	};
+
+	r = set_all(fs, inode, fd, &change);
 	if (r == 0 && statx(fd, "", AT_EMPTY_PATH, INODE_STATX_MASK, &stx) != 0) {
 		r = -errno;
 	}
@@ -242,7 +291,7 @@ void attr_setattr(
 		fuse_reply_err(req, -r);
 		return;
 	}
-	reply_attr(req, fs, &stx);
+	reply_attr(req, fs, &stx, 0);
 }
 
 void attr_statfs(fuse_req_t req, fuse_ino_t ino)

@@ -30,6 +30,7 @@ struct directory {
 	int fd; /* -1: a synthetic one */
 	struct inode *inode;
 	struct statx stx;
+	bool promising;
 	pthread_mutex_t lock;
 	off_t next; /* the offset that the next entry in the buffer begins at */
 	size_t used, filled;
@@ -57,7 +58,10 @@ static int open_real(struct fs *fs, fuse_req_t req, struct directory *dir)
 		return fd;
 	}
 	bool pseudo = file_is_pseudo(fd);
+	struct look look;
 
+	watch_look(fs, dir->inode, fd, 2, &look);
+	dir->promising = look.promising;
 	if (r < 0 && pseudo) {
 		inode_fd_put(&fs->inodes, dir->inode);
 		return r;
@@ -104,6 +108,7 @@ void dir_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		return;
 	}
 	dir->fd = -1;
+	dir->promising = false;
 	dir->inode = fs_inode(fs, ino);
 	dir->next = 0;
 	dir->used = 0;
@@ -116,6 +121,10 @@ void dir_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	}
 	pthread_mutex_init(&dir->lock, NULL);
 	fi->fh = (uintptr_t)dir;
+	bool keep = false;
+
+	fi->cache_readdir = watch_listing(fs, dir->inode, &keep);
+	fi->keep_cache = keep;
 	if (fuse_reply_open(req, fi) == -ENOENT) {
 		dir_close(fs, dir);
 	}
@@ -178,6 +187,7 @@ struct listing {
 	struct fs *fs;
 	fuse_req_t req;
 	bool plus;
+	bool promising; /* what is looked up for the kernel, it may use */
 	char *data;
 	size_t size, used;
 };
@@ -205,7 +215,8 @@ static bool add(struct listing *list, struct inode *parent, const char *name, ui
 			return false;
 		}
 		/* one that can't be looked up is listed all the same, without its attributes */
-		if (!is_dots(name) && name_lookup_entry(list->fs, parent, name, &entry) < 0) {
+		if (!list->promising || is_dots(name) ||
+			name_lookup_entry(list->fs, parent, name, &entry) < 0) {
 			memset(&entry, 0, sizeof(entry));
 			entry.attr.st_ino = ino;
 			entry.attr.st_mode = (mode_t)type << 12;
@@ -269,7 +280,11 @@ static void read_entries(
 	fuse_req_t req, size_t size, off_t off, struct fuse_file_info *fi, bool plus)
 {
 	struct directory *dir = directory_of(fi);
-	struct listing list = { .fs = fs_of(req), .req = req, .plus = plus, .size = size };
+	struct listing list = { .fs = fs_of(req),
+		.req = req,
+		.plus = plus,
+		.size = size,
+		.promising = dir->promising };
 	int r = 0;
 
 	list.data = malloc(size);

@@ -64,6 +64,9 @@ struct file *file_of(const struct fuse_file_info *fi)
 
 void file_close(struct fs *fs, struct file *file)
 {
+	if (!file->pseudo) {
+		passthrough_close(fs, file->inode);
+	}
 	close(file->fd);
 	inode_fd_put(&fs->inodes, file->inode);
 	free(file);
@@ -177,7 +180,13 @@ static int make_handle(
 		.inode = inode };
 	fi->fh = (uintptr_t)file;
 	fi->direct_io = pseudo;
-	fi->keep_cache = !pseudo && !(fi->flags & O_TRUNC) && may_keep_cache(fs, file);
+	fi->keep_cache = false;
+	if (!pseudo) {
+		file->backing_id = passthrough_open(fs, inode, file->fd, true);
+	}
+	if (file->backing_id == 0 && !pseudo && !(fi->flags & O_TRUNC)) {
+		fi->keep_cache = may_keep_cache(fs, file);
+	}
 	return 0;
 }
 
@@ -195,6 +204,11 @@ static int open_inode(
 
 	if ((fd == -EMFILE || fd == -ENFILE) && inode_shed(&fs->inodes)) {
 		fd = reopen(fs, path_fd, flags, pseudo, caller);
+	}
+	if (fd >= 0 && (fi->flags & OPEN_EXEC)) {
+		tool_starts(fs, caller->pid, fd);
+	} else {
+		tool_opens(fs, caller->pid);
 	}
 	int r = fd < 0 ? fd : make_handle(fs, inode, &fd, pseudo, fi);
 
@@ -222,7 +236,7 @@ void file_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		fuse_reply_err(req, -r);
 		return;
 	}
-	if (fuse_reply_open(req, fi) == -ENOENT) {
+	if (passthrough_reply(req, NULL, fi, file_of(fi)->backing_id, 0) == -ENOENT) {
 		file_close(fs, file_of(fi));
 	}
 }
@@ -249,8 +263,6 @@ static int take_new(struct fs *fs, struct inode *parent, const char *name, int *
 	memset(entry, 0, sizeof(*entry));
 	entry->ino = (fuse_ino_t)(uintptr_t)inode;
 	entry->generation = 1;
-	entry->attr_timeout = fs->timeout;
-	entry->entry_timeout = fs->timeout;
 	attr_fill(fs, &stx, &entry->attr);
 	int r = inode_fd_get(&fs->inodes, inode);
 
@@ -293,11 +305,15 @@ static int create(struct fs *fs, struct inode *parent, const char *name, mode_t 
 	if (dir < 0) {
 		return dir;
 	}
+	struct own_change own;
+
+	watch_own_begin(fs, &own, parent, name);
 	_cleanup_close_ int fd = open_new(fs, dir, name, flags, mode, caller);
 
 	if ((fd == -EMFILE || fd == -ENFILE) && inode_shed(&fs->inodes)) {
 		fd = open_new(fs, dir, name, flags, mode, caller);
 	}
+	watch_own_end(fs, &own, fd >= 0); /* the reply promises nothing */
 	inode_fd_put(&fs->inodes, parent);
 	if (fd == -EEXIST && !(fi->flags & O_EXCL)) {
 		/* It came to be since the kernel looked, so that nobody has checked whether the
@@ -325,7 +341,7 @@ void file_create(
 		fuse_reply_err(req, -r);
 		return;
 	}
-	if (fuse_reply_create(req, &entry, fi) == -ENOENT) {
+	if (passthrough_reply(req, &entry, fi, file_of(fi)->backing_id, 0) == -ENOENT) {
 		struct inode *inode = file_of(fi)->inode;
 
 		file_close(fs, file_of(fi));

@@ -17,13 +17,12 @@
 #include "fs/inode.h"
 #include "fs/library.h"
 #include "fs/lock.h"
+#include "fs/passthrough.h"
+#include "fs/tool.h"
+#include "fs/watch.h"
 
-/*
- * How long the kernel may trust names and attributes, in seconds. 0: it asks each time, so that a
- * change made behind the view is seen at once.
- */
-#define FS_HOST_TIMEOUT 0.0
-#define FS_CONTAINER_TIMEOUT 0.0
+/* Of what never changes, in seconds. */
+#define FS_FOREVER 86400.0
 
 /* Directories of the host view's root that only exist to be mounted on. */
 enum fs_synthetic {
@@ -37,7 +36,6 @@ enum fs_synthetic {
 struct fs {
 	bool container; /* the container view; else the host view */
 	bool read_only;
-	double timeout;
 	uint32_t owner_uid, owner_gid;
 	struct identity identity;
 	struct id_map uids, gids;
@@ -48,6 +46,9 @@ struct fs {
 	int proc_fd; /* /proc, O_PATH */
 	int self_fd; /* /proc/self/fd: the working directory of the serving threads */
 	struct lock_waiter waiter;
+	struct passthrough passthrough;
+	struct watcher watch;
+	struct tools tools;
 
 	/* st_dev by their number in this view, see attr_ino() */
 	pthread_mutex_t devices_lock;
@@ -55,6 +56,7 @@ struct fs {
 	size_t n_devices;
 
 	struct fuse_session *session;
+	atomic_uint forgotten;
 	atomic_int idle_threads;
 	atomic_int threads;
 };
@@ -64,6 +66,7 @@ struct file {
 	int fd;
 	bool pseudo; /* on a file system of the kernel's own data */
 	bool writable;
+	int32_t backing_id;  /* 0: reads and writes come to us */
 	struct inode *inode; /* holds one use of its descriptor */
 };
 
@@ -103,9 +106,6 @@ void attr_statfs(fuse_req_t req, fuse_ino_t ino);
 /* Looks NAME up in PARENT and counts one more reference of the kernel's. 0 or a negative errno. */
 int name_lookup_entry(
 	struct fs *fs, struct inode *parent, const char *name, struct fuse_entry_param *entry);
-/* The same for a name that the caller has just looked at. */
-int name_intern_entry(struct fs *fs, struct inode *parent, const char *name,
-	const struct statx *stx, struct fuse_entry_param *entry);
 void name_lookup(fuse_req_t req, fuse_ino_t parent, const char *name);
 void name_forget(fuse_req_t req, fuse_ino_t ino, uint64_t n);
 void name_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_data *forgets);

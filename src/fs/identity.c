@@ -119,10 +119,8 @@ int identity_check(const struct identity *identity, pid_t pid)
 	if (!ns_of(identity, pid, "mnt", &mnt) || !ns_of(identity, pid, "user", &user)) {
 		return -EACCES;
 	}
-	if (mnt.dev == identity->container_mnt.dev && mnt.ino == identity->container_mnt.ino) {
-		return -EACCES;
-	}
-	if (user.dev != identity->our_user.dev || user.ino != identity->our_user.ino) {
+	if (ns_id_equal(&mnt, &identity->container_mnt) ||
+		!ns_id_equal(&user, &identity->our_user)) {
 		return -EACCES;
 	}
 	return 0;

@@ -8,11 +8,10 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "fs/mutex.h"
+#include "fs/inode_fd.h"
 
 #define FIRST_BUCKETS 1024
-#define DEPTH_MAX 65536
-#define WALK_RETRIES 16
-#define EVICT_BATCH 32
 
 static size_t bucket_of(const struct inode_table *table, const struct inode_key *key)
 {
@@ -24,13 +23,13 @@ static size_t bucket_of(const struct inode_table *table, const struct inode_key 
 	return (size_t)(h & (table->n_buckets - 1));
 }
 
-static struct inode_key key_of(const struct statx *stx)
+struct inode_key inode_key_of(const struct statx *stx)
 {
 	return (struct inode_key){ stx->stx_dev_major, stx->stx_dev_minor, stx->stx_ino,
 		stx->stx_mnt_id };
 }
 
-static bool key_equal(const struct inode_key *a, const struct inode_key *b)
+bool inode_key_equal(const struct inode_key *a, const struct inode_key *b)
 {
 	return a->ino == b->ino && a->dev_minor == b->dev_minor && a->dev_major == b->dev_major &&
 	       a->mnt == b->mnt;
@@ -51,63 +50,12 @@ static bool same_birth(const struct inode *inode, const struct statx *stx)
 
 bool inode_matches(const struct inode *inode, const struct statx *stx)
 {
-	struct inode_key key = key_of(stx);
+	struct inode_key key = inode_key_of(stx);
 
-	return key_equal(&inode->key, &key) && same_birth(inode, stx);
+	return inode_key_equal(&inode->key, &key) && same_birth(inode, stx);
 }
 
-/* All functions below, down to the next such line, are called with the table's lock held. */
-
-static void idle_remove(struct inode_table *table, struct inode *inode)
-{
-	if (inode->newer == NULL) {
-		return;
-	}
-	inode->newer->older = inode->older;
-	inode->older->newer = inode->newer;
-	inode->newer = NULL;
-	inode->older = NULL;
-	table->n_idle--;
-}
-
-static void idle_add(struct inode_table *table, struct inode *inode)
-{
-	inode->newer = &table->idle;
-	inode->older = table->idle.older;
-	inode->older->newer = inode;
-	table->idle.older = inode;
-	table->n_idle++;
-}
-
-static int use_fd(struct inode_table *table, struct inode *inode)
-{
-	if (inode->fd_users++ == 0) {
-		idle_remove(table, inode);
-	}
-	return inode->fd;
-}
-
-static void unuse_fd(struct inode_table *table, struct inode *inode)
-{
-	if (--inode->fd_users == 0) {
-		idle_add(table, inode);
-	}
-}
-
-/* Takes the oldest idle descriptors from their inodes, at most MAX, into FDS, until LIMIT are left.
- */
-static size_t take_idle(struct inode_table *table, size_t limit, int *fds, size_t max)
-{
-	size_t n = 0;
-
-	while (n < max && table->n_idle > limit) {
-		struct inode *inode = table->idle.newer;
-
-		idle_remove(table, inode);
-		fds[n++] = steal_fd(&inode->fd);
-	}
-	return n;
-}
+/* All functions below, down to inode_table_init(), are called with the table's lock held. */
 
 static void unhash(struct inode_table *table, struct inode *inode)
 {
@@ -165,11 +113,11 @@ static void hash(struct inode_table *table, struct inode *inode)
 /* The one whose number was given to STX's file since is taken out of the table. */
 static struct inode *find(struct inode_table *table, const struct statx *stx)
 {
-	struct inode_key key = key_of(stx);
+	struct inode_key key = inode_key_of(stx);
 
 	for (struct inode *inode = table->buckets[bucket_of(table, &key)]; inode != NULL;
 		inode = inode->next) {
-		if (!key_equal(&inode->key, &key)) {
+		if (!inode_key_equal(&inode->key, &key)) {
 			continue;
 		}
 		if (same_birth(inode, stx)) {
@@ -182,13 +130,13 @@ static struct inode *find(struct inode_table *table, const struct statx *stx)
 }
 
 /* Gives back one ref, and those that the freed ones held, upwards. */
-static void unref(struct inode_table *table, struct inode *inode)
+void inode_unref_locked(struct inode_table *table, struct inode *inode)
 {
 	while (inode != NULL && --inode->refs == 0) {
 		struct inode *parent = inode->parent;
 
 		unhash(table, inode);
-		idle_remove(table, inode);
+		inode_idle_remove(table, inode);
 		if (inode->fd >= 0) {
 			close(inode->fd);
 		}
@@ -205,7 +153,7 @@ static void forget_place(struct inode_table *table, struct inode *inode)
 	free(inode->name);
 	inode->name = NULL;
 	inode->parent = NULL;
-	unref(table, parent);
+	inode_unref_locked(table, parent);
 }
 
 /* Keeps INODE's descriptor, for want of a name. */
@@ -213,7 +161,7 @@ static void make_orphan(struct inode_table *table, struct inode *inode)
 {
 	forget_place(table, inode);
 	if (!inode->orphan && inode->fd >= 0) {
-		use_fd(table, inode);
+		inode_use_fd(table, inode);
 		inode->orphan = true;
 	}
 }
@@ -226,7 +174,8 @@ static void break_loop(struct inode_table *table, struct inode *inode, struct in
 {
 	size_t depth = 0;
 
-	for (struct inode *at = parent; at != NULL && depth < DEPTH_MAX; at = at->parent, depth++) {
+	for (struct inode *at = parent; at != NULL && depth < INODE_DEPTH_MAX;
+		at = at->parent, depth++) {
 		if (at == inode) {
 			/* PARENT is INODE itself: nothing real; leave it without a place. */
 			return;
@@ -262,41 +211,8 @@ static void set_place(
 	inode->name = copy;
 	if (inode->orphan) {
 		inode->orphan = false;
-		unuse_fd(table, inode);
+		inode_unuse_fd(table, inode);
 	}
-}
-
-/* With the lock not held: */
-
-static void evict(struct inode_table *table)
-{
-	int fds[EVICT_BATCH];
-
-	pthread_mutex_lock(&table->lock);
-	size_t n = take_idle(table, table->max_idle, fds, EVICT_BATCH);
-
-	pthread_mutex_unlock(&table->lock);
-	for (size_t i = 0; i < n; i++) {
-		close(fds[i]);
-	}
-}
-
-bool inode_shed(struct inode_table *table)
-{
-	int fds[EVICT_BATCH];
-	bool some = false;
-	size_t n;
-
-	do {
-		pthread_mutex_lock(&table->lock);
-		n = take_idle(table, 0, fds, EVICT_BATCH);
-		pthread_mutex_unlock(&table->lock);
-		for (size_t i = 0; i < n; i++) {
-			close(fds[i]);
-		}
-		some |= n > 0;
-	} while (n == EVICT_BATCH);
-	return some;
 }
 
 int inode_table_init(struct inode_table *table, int root_fd, size_t max_idle, struct error *err)
@@ -309,7 +225,7 @@ int inode_table_init(struct inode_table *table, int root_fd, size_t max_idle, st
 	if (!S_ISDIR(stx.stx_mode)) {
 		return error_set(err, ENOTDIR, "look at the root of the view");
 	}
-	pthread_mutex_init(&table->lock, NULL);
+	mutex_init(&table->lock);
 	table->n_buckets = FIRST_BUCKETS;
 	table->n_inodes = 0;
 	table->buckets = calloc(table->n_buckets, sizeof(struct inode *));
@@ -321,7 +237,7 @@ int inode_table_init(struct inode_table *table, int root_fd, size_t max_idle, st
 	if (table->buckets == NULL || table->root == NULL) {
 		return error_set(err, ENOMEM, "make the table of inodes");
 	}
-	table->root->key = key_of(&stx);
+	table->root->key = inode_key_of(&stx);
 	table->root->type = S_IFDIR;
 	table->root->refs = 1;
 	table->root->fd = root_fd;
@@ -352,7 +268,7 @@ static struct inode *new_inode(const struct statx *stx)
 	if (inode == NULL) {
 		return NULL;
 	}
-	inode->key = key_of(stx);
+	inode->key = inode_key_of(stx);
 	inode->type = stx->stx_mode & S_IFMT;
 	if (stx->stx_mask & STATX_BTIME) {
 		inode->birth = stx->stx_btime;
@@ -380,7 +296,7 @@ struct inode *inode_intern(struct inode_table *table, struct inode *parent, cons
 	}
 	if (*fd >= 0 && inode->fd < 0) {
 		inode->fd = steal_fd(fd);
-		idle_add(table, inode);
+		inode_idle_add(table, inode);
 	}
 	if (parent != NULL) {
 		set_place(table, inode, parent, name);
@@ -391,7 +307,7 @@ struct inode *inode_intern(struct inode_table *table, struct inode *parent, cons
 
 	pthread_mutex_unlock(&table->lock);
 	if (full) {
-		evict(table);
+		inode_evict(table);
 	}
 	return inode;
 }
@@ -408,10 +324,32 @@ struct inode *inode_find(struct inode_table *table, const struct statx *stx)
 	return inode;
 }
 
+struct inode *inode_find_key(struct inode_table *table, const struct inode_key *key)
+{
+	pthread_mutex_lock(&table->lock);
+	struct inode *inode = table->buckets[bucket_of(table, key)];
+
+	while (inode != NULL && !inode_key_equal(&inode->key, key)) {
+		inode = inode->next;
+	}
+	if (inode != NULL) {
+		inode->refs++;
+	}
+	pthread_mutex_unlock(&table->lock);
+	return inode;
+}
+
+void inode_ref(struct inode_table *table, struct inode *inode)
+{
+	pthread_mutex_lock(&table->lock);
+	inode->refs++;
+	pthread_mutex_unlock(&table->lock);
+}
+
 void inode_unref(struct inode_table *table, struct inode *inode)
 {
 	pthread_mutex_lock(&table->lock);
-	unref(table, inode);
+	inode_unref_locked(table, inode);
 	pthread_mutex_unlock(&table->lock);
 }
 
@@ -423,169 +361,9 @@ void inode_forget(struct inode_table *table, struct inode *inode, uint64_t n)
 	pthread_mutex_lock(&table->lock);
 	inode->lookups -= n < inode->lookups ? n : inode->lookups;
 	if (inode->lookups == 0) {
-		unref(table, inode);
+		inode_unref_locked(table, inode);
 	}
 	pthread_mutex_unlock(&table->lock);
-}
-
-void inode_fd_put(struct inode_table *table, struct inode *inode)
-{
-	pthread_mutex_lock(&table->lock);
-	unuse_fd(table, inode);
-	bool full = table->n_idle > table->max_idle;
-
-	pthread_mutex_unlock(&table->lock);
-	if (full) {
-		evict(table);
-	}
-}
-
-/* A way down: the inodes without descriptors from the wanted one up. */
-struct walk {
-	struct inode **steps; /* each with a ref */
-	size_t n;
-	size_t room;
-	struct inode *base; /* its descriptor in use */
-};
-
-static bool walk_push(struct walk *walk, struct inode *inode)
-{
-	if (walk->n == walk->room) {
-		size_t room = walk->room != 0 ? walk->room * 2 : 16;
-		struct inode **steps = realloc(walk->steps, room * sizeof(*steps));
-
-		if (steps == NULL) {
-			return false;
-		}
-		walk->steps = steps;
-		walk->room = room;
-	}
-	inode->refs++;
-	walk->steps[walk->n++] = inode;
-	return true;
-}
-
-/* Fills WALK; the lock is held. */
-static int walk_up(struct inode_table *table, struct inode *inode, struct walk *walk)
-{
-	struct inode *at = inode;
-
-	while (at->fd < 0) {
-		if (at->parent == NULL || walk->n >= DEPTH_MAX) {
-			return -ESTALE;
-		}
-		if (!walk_push(walk, at)) {
-			return -ENOMEM;
-		}
-		at = at->parent;
-	}
-	use_fd(table, at);
-	walk->base = at;
-	return 0;
-}
-
-static int open_child(struct inode_table *table, int dir_fd, const char *name, uint32_t type)
-{
-	int flags = O_PATH | O_NOFOLLOW | O_CLOEXEC | (type == S_IFDIR ? O_DIRECTORY : 0);
-	int fd = openat(dir_fd, name, flags);
-
-	if (fd < 0 && (errno == EMFILE || errno == ENFILE) && inode_shed(table)) {
-		fd = openat(dir_fd, name, flags);
-	}
-	if (fd < 0) {
-		return errno == ENOENT || errno == ENOTDIR || errno == ELOOP ? -ESTALE : -errno;
-	}
-	return fd;
-}
-
-/* Opens STEP below BASE, whose descriptor is in use, and leaves STEP's in use. -EAGAIN where STEP
- * has moved meanwhile. */
-static int walk_down(struct inode_table *table, struct inode *base, struct inode *step)
-{
-	char name[NAME_MAX + 1];
-	struct statx stx;
-
-	pthread_mutex_lock(&table->lock);
-	if (step->fd >= 0) {
-		use_fd(table, step);
-		pthread_mutex_unlock(&table->lock);
-		return 0;
-	}
-	if (step->parent != base) {
-		pthread_mutex_unlock(&table->lock);
-		return -EAGAIN;
-	}
-	strncpy(name, step->name, sizeof(name) - 1);
-	name[NAME_MAX] = '\0';
-	pthread_mutex_unlock(&table->lock);
-
-	_cleanup_close_ int fd = open_child(table, base->fd, name, step->type);
-
-	if (fd < 0) {
-		return fd;
-	}
-	if (statx(fd, "", AT_EMPTY_PATH, INODE_STATX_MASK, &stx) != 0) {
-		return -errno;
-	}
-	if (!inode_matches(step, &stx)) {
-		return -ESTALE;
-	}
-	pthread_mutex_lock(&table->lock);
-	if (step->fd < 0) {
-		step->fd = steal_fd(&fd);
-		step->fd_users = 1;
-	} else {
-		use_fd(table, step);
-	}
-	pthread_mutex_unlock(&table->lock);
-	return 0;
-}
-
-static void walk_finish(struct inode_table *table, struct walk *walk)
-{
-	pthread_mutex_lock(&table->lock);
-	for (size_t i = 0; i < walk->n; i++) {
-		unref(table, walk->steps[i]);
-	}
-	pthread_mutex_unlock(&table->lock);
-	free(walk->steps);
-}
-
-static int fd_get_slow(struct inode_table *table, struct inode *inode)
-{
-	struct walk walk = { 0 };
-
-	pthread_mutex_lock(&table->lock);
-	int r = walk_up(table, inode, &walk);
-
-	pthread_mutex_unlock(&table->lock);
-	struct inode *base = walk.base;
-
-	for (size_t i = walk.n; r == 0 && i > 0; i--) {
-		r = walk_down(table, base, walk.steps[i - 1]);
-		inode_fd_put(table, base);
-		base = walk.steps[i - 1];
-	}
-	walk_finish(table, &walk);
-	return r == 0 ? inode->fd : r;
-}
-
-int inode_fd_get(struct inode_table *table, struct inode *inode)
-{
-	int r = -EAGAIN;
-
-	if (inode->synthetic) {
-		return -EPERM;
-	}
-	for (int i = 0; r == -EAGAIN && i < WALK_RETRIES; i++) {
-		pthread_mutex_lock(&table->lock);
-		r = inode->fd >= 0 ? use_fd(table, inode) : -EAGAIN;
-		pthread_mutex_unlock(&table->lock);
-		if (r < 0) {
-			r = fd_get_slow(table, inode);
-		}
-	}
-	return r == -EAGAIN ? -ESTALE : r;
 }
 
 struct inode *inode_place(

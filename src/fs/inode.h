@@ -48,6 +48,13 @@ struct inode {
 	struct statx_timestamp cached_ctime;
 	uint64_t cached_size;
 
+	struct watch *watch; /* watch.c's, under its own lock, as the next two */
+	int64_t quiet_until; /* not to be watched before, monotonic ms */
+	unsigned looks;
+
+	int32_t backing_id; /* passthrough.c's, under its own lock */
+	uint32_t backing_users;
+
 	struct lock_owner *lock_owners; /* lock.c's, under its own lock */
 };
 
@@ -67,6 +74,9 @@ int inode_table_init(struct inode_table *table, int root_fd, size_t max_idle, st
 /* A directory that nothing is behind, never freed. NULL where memory ran out. */
 struct inode *inode_new_synthetic(uint64_t number);
 
+struct inode_key inode_key_of(const struct statx *stx);
+bool inode_key_equal(const struct inode_key *a, const struct inode_key *b);
+
 /* True where STX describes INODE. */
 bool inode_matches(const struct inode *inode, const struct statx *stx);
 
@@ -80,6 +90,8 @@ struct inode *inode_intern(struct inode_table *table, struct inode *parent, cons
 
 /* The inode of STX if the kernel knows it, with a ref that the caller gives back; or NULL. */
 struct inode *inode_find(struct inode_table *table, const struct statx *stx);
+struct inode *inode_find_key(struct inode_table *table, const struct inode_key *key);
+void inode_ref(struct inode_table *table, struct inode *inode);
 void inode_unref(struct inode_table *table, struct inode *inode);
 
 /* The kernel dropped N lookups. */

@@ -121,20 +121,22 @@ static int try_posix(struct fs *fs, struct lock_wait *wait)
 	return fcntl(holder->fd, F_OFD_SETLK, lock) == 0 ? 0 : -errno;
 }
 
-static int try_wait(struct fs *fs, struct lock_wait *wait)
-{
-	if (fuse_req_interrupted(wait->req)) {
-		return -EINTR;
-	}
-	if (wait->op != 0) {
-		return flock(wait->file->fd, wait->op | LOCK_NB) == 0 ? 0 : -errno;
-	}
-	return try_posix(fs, wait);
-}
-
 static bool still_waits(int r)
 {
 	return r == -EWOULDBLOCK || r == -EACCES;
+}
+
+/* Only who waits is interrupted by a signal, and only where the lock can't be had. */
+static int try_wait(struct fs *fs, struct lock_wait *wait)
+{
+	int r = 0;
+
+	if (wait->op == 0) {
+		r = try_posix(fs, wait);
+	} else if (flock(wait->file->fd, wait->op | LOCK_NB) < 0) {
+		r = -errno;
+	}
+	return still_waits(r) && wait->until == 0 && fuse_req_interrupted(wait->req) ? -EINTR : r;
 }
 
 static void try_all(struct fs *fs)

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The threads that serve, and the one request that the library may not know. */
 #include <errno.h>
-#include <linux/fuse.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdlib.h>
@@ -10,6 +9,7 @@
 
 #include "base/log.h"
 #include "fs/fs.h"
+#include "fs/protocol.h"
 
 /* A request may take its time on a slow file system, and then others shall go on. */
 #define THREADS_MAX 64
@@ -40,6 +40,17 @@ static void fill_attr(struct fuse_attr *out, const struct stat *st)
 	out->blksize = (uint32_t)st->st_blksize;
 }
 
+void protocol_fill_entry(struct fuse_entry_out *out, const struct fuse_entry_param *entry)
+{
+	out->nodeid = entry->ino;
+	out->generation = entry->generation;
+	out->entry_valid = (uint64_t)entry->entry_timeout;
+	out->entry_valid_nsec = entry_nsec(entry->entry_timeout);
+	out->attr_valid = (uint64_t)entry->attr_timeout;
+	out->attr_valid_nsec = entry_nsec(entry->attr_timeout);
+	fill_attr(&out->attr, &entry->attr);
+}
+
 static void reply_raw(struct fs *fs, const void *reply, size_t size)
 {
 	/* Fails only where the connection is gone, which the next read will say. */
@@ -55,7 +66,7 @@ static void serve_tmpfile(struct fs *fs, const struct fuse_in_header *in)
 	struct {
 		struct fuse_out_header header;
 		struct fuse_entry_out entry;
-		struct fuse_open_out open;
+		struct protocol_open_out open;
 	} out = { .header.unique = in->unique };
 	struct caller caller = { in->uid, in->gid, (pid_t)in->pid, arg->umask };
 	struct fuse_file_info fi = { .flags = (int)arg->flags };
@@ -72,15 +83,13 @@ static void serve_tmpfile(struct fs *fs, const struct fuse_in_header *in)
 		reply_raw(fs, &out.header, sizeof(out.header));
 		return;
 	}
-	out.entry.nodeid = entry.ino;
-	out.entry.generation = entry.generation;
-	out.entry.entry_valid = (uint64_t)entry.entry_timeout;
-	out.entry.entry_valid_nsec = entry_nsec(entry.entry_timeout);
-	out.entry.attr_valid = (uint64_t)entry.attr_timeout;
-	out.entry.attr_valid_nsec = entry_nsec(entry.attr_timeout);
-	fill_attr(&out.entry.attr, &entry.attr);
+	protocol_fill_entry(&out.entry, &entry);
 	out.open.fh = fi.fh;
 	out.open.open_flags = fi.direct_io ? FOPEN_DIRECT_IO : 0;
+	out.open.backing_id = file_of(&fi)->backing_id;
+	if (out.open.backing_id != 0) {
+		out.open.open_flags |= FOPEN_PASSTHROUGH;
+	}
 	out.header.len = sizeof(out);
 	reply_raw(fs, &out, sizeof(out));
 }

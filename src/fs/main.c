@@ -7,13 +7,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/fd.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "fs/fs.h"
+#include "policy/sandbox.h"
 
 #define DESCRIPTORS_MAX 20000
 #define DESCRIPTORS_RESERVE 160 /* threads, their pipes, and what else is open */
@@ -72,16 +74,22 @@ static const unsigned wanted[] = {
 
 static void init(void *data, struct fuse_conn_info *conn)
 {
-	const struct fs *fs = data;
+	struct fs *fs = data;
 
 	conn->want = 0;
 	for (size_t i = 0; i < ARRAY_SIZE(wanted); i++) {
 		conn->want |= conn->capable & wanted[i];
 	}
-	/* What it brings can't be used without a time to trust it. */
-	if (fs->timeout > 0) {
+	watch_negotiate(fs, conn->proto_minor);
+	/* What these bring can't be used without a time to trust it. */
+	if (fs->watch.on) {
 		conn->want |= conn->capable & (FUSE_CAP_READDIRPLUS | FUSE_CAP_READDIRPLUS_AUTO);
 	}
+	/* The text of a link never changes, unless it's we who make it up. */
+	if (fs->watch.on && !fs->container) {
+		conn->want |= conn->capable & FUSE_CAP_CACHE_SYMLINKS;
+	}
+	passthrough_negotiate(fs, conn);
 	conn->max_background = 64;
 	conn->congestion_threshold = 48;
 	conn->time_gran = 1;
@@ -131,15 +139,8 @@ static const struct fuse_lowlevel_ops operations = {
 /* How many idle descriptors the inodes may keep: half, the rest is for open files. */
 static size_t descriptor_budget(void)
 {
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) != 0) {
-		return 64;
-	}
-	limit.rlim_cur = limit.rlim_max;
-	setrlimit(RLIMIT_NOFILE, &limit);
-	getrlimit(RLIMIT_NOFILE, &limit);
-	size_t all = limit.rlim_cur < DESCRIPTORS_MAX ? limit.rlim_cur : DESCRIPTORS_MAX;
+	size_t limit = fd_raise_limit();
+	size_t all = limit < DESCRIPTORS_MAX ? limit : DESCRIPTORS_MAX;
 
 	return all > 4 * DESCRIPTORS_RESERVE ? all / 2 - DESCRIPTORS_RESERVE : all / 8;
 }
@@ -160,7 +161,9 @@ static int init_view(struct fs *fs, const struct wire_fs_start *start, struct er
 		return error_set(err, 0, "no such view: %u", start->view);
 	}
 	fs->container = start->view == WIRE_VIEW_CONTAINER;
-	fs->timeout = fs->container ? FS_CONTAINER_TIMEOUT : FS_HOST_TIMEOUT;
+	/* Overlays may be behind the container's files. What is stacked thrice is more than the
+	 * kernel allows, so the host view leaves room for one that a tool mounts. */
+	fs->passthrough.depth = fs->container ? 2 : 1;
 	fs->read_only = start->read_only != 0;
 	fs->owner_uid = start->owner_uid;
 	fs->owner_gid = start->owner_gid;
@@ -183,11 +186,8 @@ static int open_session(struct fs *fs, int device_fd, struct error *err)
 	char program[] = "sallyport-fs";
 	char *argv[] = { program, NULL };
 	struct fuse_args args = FUSE_ARGS_INIT(1, argv);
-	char device[32];
-
-	snprintf(device, sizeof(device), "/dev/fd/%d", device_fd);
 	fs->session = fuse_session_new(&args, &operations, sizeof(operations), fs);
-	if (fs->session == NULL || fuse_session_mount(fs->session, device) != 0) {
+	if (fs->session == NULL || passthrough_begin(fs, device_fd) != 0) {
 		return error_set(err, 0, "the FUSE library refuses to start");
 	}
 	return 0;
@@ -196,16 +196,20 @@ static int open_session(struct fs *fs, int device_fd, struct error *err)
 static int set_up(struct fs *fs, struct error *err, int *device_fd)
 {
 	static struct wire_fs_start start;
-	int fds[2];
-	int r = wire_receive(
+	int fds[] = { -1, -1, -1 };
+	int n = wire_receive_some(
 		WIRE_SOCKET_FD, WIRE_FS_START, &start, sizeof(start), fds, ARRAY_SIZE(fds), err);
 
-	if (r < 0) {
-		return r;
+	if (n < 0 || fds[1] < 0) {
+		return n < 0 ? n : error_set(err, EPROTO, "receive the view's descriptors");
 	}
 	*device_fd = fds[0];
 	fs->root_fd = fds[1];
-	r = open_proc(fs, err);
+	tool_init(fs, fds[2]);
+	int r = open_proc(fs, err);
+	if (r == 0) {
+		r = sandbox_enter(SANDBOX_FS, err);
+	}
 	if (r == 0) {
 		r = init_view(fs, &start, err);
 	}
@@ -257,12 +261,16 @@ int main(void)
 	int device_fd = -1;
 	char byte;
 
+	prctl(PR_SET_DUMPABLE, 0);
 	ignore_signals();
 	umask(0);
 	int r = set_up(&fs, &err, &device_fd);
 
 	if (r == 0) {
 		r = lock_init(&fs, &err);
+	}
+	if (r == 0) {
+		watch_start(&fs);
 	}
 	if (r < 0) {
 		wire_send_failed(WIRE_SOCKET_FD, WIRE_FAILED, &err);

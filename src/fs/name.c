@@ -2,6 +2,7 @@
 /* Names: finding, making, removing and moving them. */
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,8 @@
 #include "base/cleanup.h"
 #include "fs/contain.h"
 #include "fs/fs.h"
+
+#define TRIM_EVERY 16384 /* forgotten inodes */
 
 static const char *const synthetic_names[FS_SYNTHETICS] = {
 	[FS_SYNTHETIC_CONTAINER] = "c",
@@ -37,21 +40,40 @@ static void fill_entry(
 	memset(entry, 0, sizeof(*entry));
 	entry->ino = (fuse_ino_t)(uintptr_t)inode;
 	entry->generation = 1;
-	entry->attr_timeout = fs->timeout;
-	entry->entry_timeout = fs->timeout;
 	attr_fill(fs, stx, &entry->attr);
 }
 
-int name_intern_entry(struct fs *fs, struct inode *parent, const char *name,
-	const struct statx *stx, struct fuse_entry_param *entry)
+/* Looks NAME up in PARENT, which is no synthetic one. Where it isn't there, ENTRY says for how long
+ * that's so. */
+static int look_up(
+	struct fs *fs, struct inode *parent, const char *name, struct fuse_entry_param *entry)
 {
+	struct look look;
+	struct statx stx;
 	int none = -1;
-	struct inode *inode = inode_intern(&fs->inodes, parent, name, stx, &none);
+	int fd = inode_fd_get(&fs->inodes, parent);
+
+	if (fd < 0) {
+		return fd;
+	}
+	watch_look(fs, parent, fd, 1, &look);
+	int r = statx(fd, name, AT_SYMLINK_NOFOLLOW, INODE_STATX_MASK, &stx) == 0 ? 0 : -errno;
+
+	inode_fd_put(&fs->inodes, parent);
+	if (r == -ENOENT) {
+		memset(entry, 0, sizeof(*entry));
+		entry->entry_timeout = watch_promise(fs, parent, &look, name, NULL, NULL);
+	}
+	if (r < 0) {
+		return r;
+	}
+	struct inode *inode = inode_intern(&fs->inodes, parent, name, &stx, &none);
 
 	if (inode == NULL) {
 		return -ENOMEM;
 	}
-	fill_entry(fs, inode, stx, entry);
+	fill_entry(fs, inode, &stx, entry);
+	entry->entry_timeout = watch_promise(fs, parent, &look, name, &stx, &entry->attr_timeout);
 	return 0;
 }
 
@@ -64,20 +86,12 @@ int name_lookup_entry(
 	if (synthetic != NULL) {
 		attr_statx(fs, synthetic, &stx);
 		fill_entry(fs, synthetic, &stx, entry);
+		entry->entry_timeout = FS_FOREVER;
+		entry->attr_timeout = FS_FOREVER;
 		return 0;
 	}
-	if (parent->synthetic) {
-		return -ENOENT;
-	}
-	int fd = inode_fd_get(&fs->inodes, parent);
-
-	if (fd < 0) {
-		return fd;
-	}
-	int r = statx(fd, name, AT_SYMLINK_NOFOLLOW, INODE_STATX_MASK, &stx) == 0 ? 0 : -errno;
-
-	inode_fd_put(&fs->inodes, parent);
-	return r == 0 ? name_intern_entry(fs, parent, name, &stx, entry) : r;
+	entry->entry_timeout = 0;
+	return parent->synthetic ? -ENOENT : look_up(fs, parent, name, entry);
 }
 
 /* Ends a request that makes or finds a name: R is 0 or a negative errno. */
@@ -102,14 +116,41 @@ void name_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 	if (r == 0) {
 		r = name_lookup_entry(fs, fs_inode(fs, parent), name, &entry);
 	}
+	if (r == -ENOENT && entry.entry_timeout > 0) {
+		fuse_reply_entry(req, &entry);
+		return;
+	}
 	reply_entry(req, fs, r, &entry);
+}
+
+/* What a walk over a million files took is given back once they are forgotten. */
+static void trim(struct fs *fs)
+{
+	if (atomic_fetch_add(&fs->forgotten, 1) % TRIM_EVERY == TRIM_EVERY - 1) {
+		malloc_trim(0);
+	}
+}
+
+static void forget(struct fs *fs, struct inode *inode, uint64_t n)
+{
+	trim(fs);
+	bool watched = fs->watch.on && inode->type == S_IFDIR;
+
+	if (watched) {
+		inode_ref(&fs->inodes, inode);
+	}
+	inode_forget(&fs->inodes, inode, n);
+	if (watched) {
+		watch_forget(fs, inode);
+		inode_unref(&fs->inodes, inode);
+	}
 }
 
 void name_forget(fuse_req_t req, fuse_ino_t ino, uint64_t n)
 {
 	struct fs *fs = fs_of(req);
 
-	inode_forget(&fs->inodes, fs_inode(fs, ino), n);
+	forget(fs, fs_inode(fs, ino), n);
 	fuse_reply_none(req);
 }
 
@@ -118,7 +159,7 @@ void name_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_data *fo
 	struct fs *fs = fs_of(req);
 
 	for (size_t i = 0; i < count; i++) {
-		inode_forget(&fs->inodes, fs_inode(fs, forgets[i].ino), forgets[i].nlookup);
+		forget(fs, fs_inode(fs, forgets[i].ino), forgets[i].nlookup);
 	}
 	fuse_reply_none(req);
 }
@@ -177,6 +218,9 @@ struct change {
 	struct inode *parent;
 	const char *name;
 	int fd; /* the directory's, in use */
+	struct own_change own;
+	bool watched;
+	enum own_result result;
 };
 
 /* Returns 0 or a negative errno; 0 is followed by change_end(). */
@@ -193,11 +237,34 @@ static int change_begin(struct change *change, fuse_req_t req, fuse_ino_t parent
 	}
 	*change = (struct change){ .fs = fs, .parent = fs_inode(fs, parent), .name = name };
 	change->fd = inode_fd_get(&fs->inodes, change->parent);
-	return change->fd < 0 ? change->fd : 0;
+	if (change->fd < 0) {
+		return change->fd;
+	}
+	watch_own_begin(fs, &change->own, change->parent, name);
+	change->watched = true;
+	return 0;
+}
+
+/* The change was made, or failed: from here on, others' changes of the name are told. */
+static void change_done(struct change *change, bool made)
+{
+	if (change->watched) {
+		change->result = watch_own_end(change->fs, &change->own, made);
+		change->watched = false;
+	}
+}
+
+/* After the reply. */
+static void change_settle(const struct change *change)
+{
+	if (change->result == OWN_RACED) {
+		watch_expire(change->fs, change->parent, change->name);
+	}
 }
 
 static void change_end(struct change *change)
 {
+	change_done(change, false);
 	inode_fd_put(&change->fs->inodes, change->parent);
 }
 
@@ -287,11 +354,13 @@ static void make_name(fuse_req_t req, fuse_ino_t parent, const char *name,
 		r = make(change.fd, name, what) == 0 ? 0 : -errno;
 		identity_resume(&fs->identity);
 	}
+	change_done(&change, r == 0);
 	if (r == 0) {
 		r = made_entry(fs, change.parent, name, what->type, &entry);
 	}
 	change_end(&change);
 	reply_entry(req, fs, r, &entry);
+	change_settle(&change);
 }
 
 void name_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, dev_t rdev)
@@ -336,11 +405,13 @@ void name_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t parent, const char *na
 	if (fd >= 0) {
 		inode_fd_put(&fs->inodes, inode);
 	}
+	change_done(&change, r == 0);
 	if (r == 0) {
 		r = made_entry(fs, change.parent, name, inode->type, &entry);
 	}
 	change_end(&change);
 	reply_entry(req, fs, r, &entry);
+	change_settle(&change);
 }
 
 /* The inode that the kernel knows of NAME, with a ref and its descriptor in use: it is about to
@@ -392,8 +463,10 @@ static void remove_name(fuse_req_t req, fuse_ino_t parent, const char *name, int
 		}
 		let_go(fs, inode);
 	}
+	change_done(&change, r == 0);
 	change_end(&change);
 	fuse_reply_err(req, r);
+	change_settle(&change);
 }
 
 void name_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
@@ -476,7 +549,14 @@ void name_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t
 	} else {
 		r = do_rename(fs, &from, &to, flags);
 	}
+	change_done(&to, r == 0);
+	change_done(&from, r == 0);
 	change_end(&to);
 	change_end(&from);
 	fuse_reply_err(req, -r);
+	/* The kernel moves what it has of a name, with the time that it may trust it. */
+	if (from.result != OWN_ALONE || to.result != OWN_ALONE) {
+		watch_expire(fs, from.parent, name);
+		watch_expire(fs, to.parent, newname);
+	}
 }

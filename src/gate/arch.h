@@ -39,4 +39,13 @@ int arch_redirect_exec(
  */
 bool arch_is_redirected_exec(uint64_t nr);
 
+/*
+ * In its stop at the entry to a system call: TID makes number NR of its own architecture instead,
+ * -1 for none. Returns 0 or a negative errno.
+ */
+int arch_replace_call(pid_t tid, int nr);
+
+/* In its stop at the return from a system call: TID sees RESULT. Returns 0 or a negative errno. */
+int arch_set_result(pid_t tid, long result);
+
 #endif

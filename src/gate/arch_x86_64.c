@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -230,4 +231,20 @@ int arch_redirect_exec(pid_t tid, const struct exec_call *call, const char *path
 bool arch_is_redirected_exec(uint64_t nr)
 {
 	return nr == NR_EXECVE || nr == NR_X32_EXECVE || nr == NR_I386_EXECVE;
+}
+
+/* One word of TID's registers. */
+static int set_register(pid_t tid, size_t offset, long value)
+{
+	return ptrace(PTRACE_POKEUSER, tid, offset, value) < 0 ? -errno : 0;
+}
+
+int arch_replace_call(pid_t tid, int nr)
+{
+	return set_register(tid, offsetof(struct user_regs_struct, orig_rax), nr);
+}
+
+int arch_set_result(pid_t tid, long result)
+{
+	return set_register(tid, offsetof(struct user_regs_struct, rax), result);
 }

@@ -13,12 +13,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "audit/registry.h"
 #include "base/cleanup.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/procfs.h"
 #include "base/reap.h"
 #include "gate/state.h"
+#include "policy/sandbox.h"
 
 static int take_start(struct gate *gate, struct error *err)
 {
@@ -28,18 +30,15 @@ static int take_start(struct gate *gate, struct error *err)
 		fd_receive(gate->front_fd, &gate->start, sizeof(gate->start), fds, FD_PASS_MAX, &n);
 
 	if (size != (ssize_t)sizeof(gate->start) || gate->start.header.type != WIRE_GATE_START ||
-		gate->start.n_cgroups > CGROUPS_MAX || gate->start.n_keep > WIRE_KEEP_FDS_MAX ||
-		n != GATE_FD_CGROUPS + gate->start.n_cgroups) {
+		gate->start.n_keep > WIRE_KEEP_FDS_MAX || n < GATE_FD_PLAN + PLAN_FD_CGROUPS ||
+		n > GATE_FD_PLAN + PLAN_FDS_MAX) {
 		return error_set(err, EPROTO, "the front's first message");
 	}
 	gate->view_fd = fds[GATE_FD_VIEW];
 	gate->listen_fd = fds[GATE_FD_LISTEN];
-	for (int i = 0; i < 2 + PLAN_NAMESPACES; i++) {
-		gate->plan_fds[i] = fds[GATE_FD_PLAN + i];
-	}
-	for (uint32_t i = 0; i < gate->start.n_cgroups; i++) {
-		gate->cgroup_fds[i] = fds[GATE_FD_CGROUPS + i];
-	}
+	gate->tools_fd = fds[GATE_FD_TOOLS];
+	gate->n_plan_fds = n - GATE_FD_PLAN;
+	memcpy(gate->plan_fds, fds + GATE_FD_PLAN, gate->n_plan_fds * sizeof(fds[0]));
 	gate->start.subject[sizeof(gate->start.subject) - 1] = '\0';
 	log_set_subject(gate->start.subject);
 	log_set_level(gate->start.log_level);
@@ -68,23 +67,56 @@ static void reap(struct gate *gate, int signal_fd)
 
 	while (read(signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
 	}
-	while ((pid = waitpid(-1, &status, __WALL | WNOHANG)) > 0) {
-		steps_stopped(gate, pid, status);
+	while ((pid = waitpid(-1, &status, __WALL | WNOHANG)) > 0 || (pid < 0 && errno == EINTR)) {
+		if (pid > 0) {
+			steps_stopped(gate, pid, status);
+		}
 	}
 }
 
+/* What run() always waits for, before those of gate->entering. */
+#define FIXED_FDS 6
+
+/* Between two looks at tools that are being started. Being woken for each costs them more than what
+ * is recorded; one that lives shorter and opens no file keeps its arguments to itself. */
+#define TOOLS_PAUSE_MS 5
+
 static int run(struct gate *gate, int signal_fd, struct error *err)
 {
-	struct pollfd fds[] = {
+	struct pollfd fds[FIXED_FDS + ENTERING_MAX] = {
 		{ .fd = gate->watch_fd, .events = POLLIN },
 		{ .fd = signal_fd, .events = POLLIN },
 		{ .fd = gate->listen_fd, .events = POLLIN },
 		{ .fd = gate->front_fd, .events = POLLIN },
+		{ .fd = gate->ends_fd, .events = POLLIN },
+		{ .fd = gate->tools_fd, .events = POLLIN },
 	};
 
 	for (;;) {
-		if (poll(fds, sizeof(fds) / sizeof(fds[0]), -1) < 0 && errno != EINTR) {
-			return error_set(err, errno, "poll");
+		size_t n = gate->n_entering;
+
+		for (size_t i = 0; i < n; i++) {
+			fds[FIXED_FDS + i] =
+				(struct pollfd){ gate->entering[i].transition->sock, POLLIN, 0 };
+		}
+		fds[5].fd = gate->tools_busy ? -1 : gate->tools_fd;
+		fds[5].revents = 0;
+		if (poll(fds, FIXED_FDS + n, gate->tools_busy ? TOOLS_PAUSE_MS : -1) < 0) {
+			if (errno != EINTR) {
+				return error_set(err, errno, "poll");
+			}
+			continue;
+		}
+		for (size_t i = n; i-- > 0;) {
+			if (fds[FIXED_FDS + i].revents != 0) {
+				enter_finished(gate, i);
+			}
+		}
+		if (fds[5].revents != 0 || gate->tools_busy) {
+			tools_event(gate);
+		}
+		if (fds[4].revents != 0) {
+			programs_event(gate);
 		}
 		if ((fds[3].revents & (POLLIN | POLLHUP)) != 0 && !front_alive(gate)) {
 			return 0;
@@ -92,15 +124,12 @@ static int run(struct gate *gate, int signal_fd, struct error *err)
 		if (fds[1].revents != 0) {
 			reap(gate, signal_fd);
 		}
-		if (fds[2].revents != 0) {
-			serve_connection(gate);
+		int r = fds[2].revents != 0 ? serve_connection(gate, err) : 0;
+		if (r == 0 && fds[0].revents != 0) {
+			r = watch_event(gate, err);
 		}
-		if (fds[0].revents != 0) {
-			int r = watch_event(gate, err);
-
-			if (r < 0) {
-				return r;
-			}
+		if (r < 0) {
+			return r;
 		}
 	}
 }
@@ -127,7 +156,12 @@ static int set_signals(struct error *err)
 
 int main(void)
 {
-	static struct gate gate = { .front_fd = WIRE_SOCKET_FD, .watch_fd = -1 };
+	static struct gate gate = {
+		.front_fd = WIRE_SOCKET_FD,
+		.watch_fd = -1,
+		.ends_fd = -1,
+		.tools_fd = -1,
+	};
 	struct wire_ready ready;
 	struct error err = { 0 };
 
@@ -135,20 +169,38 @@ int main(void)
 	int signal_fd = set_signals(&err);
 	int r = signal_fd < 0 ? signal_fd : take_start(&gate, &err);
 	if (r == 0) {
+		r = caller_start(&gate, &err);
+	}
+	if (r == 0) {
 		r = watch_start(&gate, &err);
+	}
+	if (r == 0) {
+		r = programs_start(&gate, &err);
+	}
+	if (r == 0) {
+		r = record_start(&gate, &err);
+	}
+	if (r == 0) {
+		r = sandbox_enter(SANDBOX_GATE, &err);
 	}
 	if (r < 0) {
 		wire_send_failed(gate.front_fd, WIRE_FAILED, &err);
 		return EXIT_FAILURE;
 	}
-	wire_send(gate.front_fd, WIRE_READY, &ready, sizeof(ready), NULL, 0);
-	r = run(&gate, signal_fd, &err);
+	r = wire_send(gate.front_fd, WIRE_READY, &ready, sizeof(ready), NULL, 0);
+	r = r < 0 ? error_set(&err, -r, "tell the front") : run(&gate, signal_fd, &err);
 	if (r < 0) {
 		log_error("%s", err.message);
 	}
+	/* What has happened by now is told. */
+	tools_end(&gate);
+	programs_event(&gate);
+	trail_close(gate.trail);
 	/* The front may have been killed: then nobody else ends what it had started. */
 	if (gate.session_mnt.ino != 0) {
 		reap_namespace("mnt", &gate.session_mnt, SIGKILL);
 	}
+	programs_end(&gate);
+	registry_forget_dead(gate.start.audit.id);
 	return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

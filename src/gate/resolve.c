@@ -114,15 +114,13 @@ static bool names_file(
 
 	if (magic >= 0) {
 		snprintf(name, sizeof(name), "/proc/%d/fd/%d", (int)tid, magic);
-		return stat(name, &st) == 0 && st.st_dev == file_stat->st_dev &&
-		       st.st_ino == file_stat->st_ino;
+		return stat(name, &st) == 0 && fd_stat_same(&st, file_stat);
 	}
 	snprintf(name, sizeof(name), "/proc/%d/root", (int)tid);
 	snprintf(whole, sizeof(whole), "%s/%s", path[0] == '/' ? "" : base, path);
 	_cleanup_close_ int root = open(name, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	_cleanup_close_ int fd = root >= 0 ? fd_openat2(root, whole, O_PATH, RESOLVE_IN_ROOT) : -1;
-	return fd >= 0 && fstat(fd, &st) == 0 && st.st_dev == file_stat->st_dev &&
-	       st.st_ino == file_stat->st_ino;
+	return fd >= 0 && fstat(fd, &st) == 0 && fd_stat_same(&st, file_stat);
 }
 
 /* The program's working directory: the tool's where that is in /c, else the plan's own. */

@@ -25,7 +25,7 @@
 #include "gate/resolve.h"
 #include "gate/transition.h"
 
-static uint64_t now_ns(void)
+uint64_t steps_now_ns(void)
 {
 	struct timespec t;
 
@@ -33,28 +33,12 @@ static uint64_t now_ns(void)
 	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-static int thread_group(pid_t tid, pid_t *tgid, struct error *err)
-{
-	_cleanup_close_ int proc_fd = procfs_open(tid, err);
-	_cleanup_free_ char *status = NULL;
-	uint64_t value;
-	int r = proc_fd < 0 ? proc_fd : procfs_status(proc_fd, &status, err);
-
-	if (r < 0) {
-		return r;
-	}
-	r = procfs_field_u64(status, "Tgid", 10, &value);
-	if (r < 0) {
-		return error_set(err, -r, "the process of thread %d", tid);
-	}
-	*tgid = (pid_t)value;
-	return 0;
-}
-
-static void transition_free(struct transition *t)
+void transition_free(struct transition *t)
 {
 	if (t != NULL) {
+		cleanup_close(&t->sock);
 		free(t->file);
+		free(t->args);
 		free(t);
 	}
 }
@@ -101,23 +85,22 @@ static struct transition *find_stopped(struct gate *gate, pid_t tid, int status)
 	return NULL;
 }
 
-int steps_begin(struct gate *gate, pid_t tid, const struct stat *file_stat, const char *file,
-	struct error *err)
+int steps_begin(struct gate *gate, pid_t tid, pid_t tgid, const struct stat *file_stat,
+	const char *file, struct error *err)
 {
 	struct transition *t = calloc(1, sizeof(*t));
 
 	if (t == NULL || (t->file = strdup(file)) == NULL) {
-		transition_free(t);
+		free(t);
 		return error_set(err, ENOMEM, "begin a transition");
 	}
 	t->tid = tid;
+	t->tgid = tgid;
+	t->sock = -1;
 	t->state = TRANSITION_SEIZED;
-	t->began_ns = now_ns();
+	t->began_ns = steps_now_ns();
 	t->file_stat = *file_stat;
-	int r = thread_group(tid, &t->tgid, err);
-	if (r == 0) {
-		r = transition_seize(tid, err);
-	}
+	int r = transition_seize(tid, err);
 	if (r < 0) {
 		transition_free(t);
 		return r;
@@ -148,6 +131,7 @@ static void redirect(struct gate *gate, struct transition *t, int status)
 	}
 	if (r < 0) {
 		log_error("cannot run %s: %s", t->file, err.message);
+		record_refused(gate, t->tgid, t->file, &err);
 		transition_release(t->tid, status);
 		forget(gate, t);
 		return;
@@ -174,22 +158,37 @@ static bool redirect_failed(struct transition *t)
 /* The thread is the launcher now, alone in its process: our half of the profile. */
 static void launched(struct gate *gate, struct transition *t, pid_t tgid, int status)
 {
-	char missed[256] = "";
-
 	t->tid = tgid;
 	t->tgid = tgid;
 	t->state = TRANSITION_LAUNCHING;
-	int r = transition_apply(tgid, gate->cgroup_fds, gate->start.n_cgroups, &gate->start.limits,
-		missed, sizeof(missed), &t->refusal);
-	if (r == 0 && missed[0] != '\0') {
-		log_info("%s: not given: %s", t->file, missed);
+	record_attempt(gate, t);
+	if (t->refusal.code == 0) {
+		limits_apply(&gate->start.limits, tgid, t->missed, sizeof(t->missed), &t->refusal);
+	}
+	if (t->missed[0] != '\0') {
+		log_info("%s: not given: %s", t->file, t->missed);
 	}
 	transition_resume(tgid, status, PTRACE_CONT);
+}
+
+/* The thread is the container's program. */
+static void follow(struct gate *gate, const struct transition *t)
+{
+	struct error err = { 0 };
+	struct program *program = programs_add(gate, t->tgid, &err);
+
+	if (program == NULL) {
+		log_warning("%s: its end will not be recorded: %s", t->file, err.message);
+		return;
+	}
+	program->number = t->number;
+	programs_watch(gate, program);
 }
 
 void steps_stopped(struct gate *gate, pid_t tid, int status)
 {
 	struct transition *t = find_stopped(gate, tid, status);
+	struct error err = { 0 };
 
 	if (t == NULL) {
 		/* The last stop of a thread that we let go meanwhile. */
@@ -200,6 +199,7 @@ void steps_stopped(struct gate *gate, pid_t tid, int status)
 	}
 	switch (transition_classify(status)) {
 	case TRANSITION_GONE:
+		record_failed(gate, t, status, NULL);
 		forget(gate, t);
 		break;
 	case TRANSITION_EXEC:
@@ -207,13 +207,28 @@ void steps_stopped(struct gate *gate, pid_t tid, int status)
 			launched(gate, t, tid, status);
 			break;
 		}
+		if (transition_verify(tid, &gate->start.labels, &err) < 0) {
+			log_error("%s: %s", t->file, err.message);
+			record_failed(gate, t, -1, &err);
+			transition_resume(tid, status, PTRACE_CONT);
+			break;
+		}
+		if (record_done(gate, t, &err) < 0) {
+			kill(tid, SIGKILL);
+			log_error("%s was killed before it began: %s", t->file, err.message);
+			transition_resume(tid, status, PTRACE_CONT);
+			break;
+		}
 		log_info("%s: process %d has become the container's after %.2f ms", t->file, tid,
-			(double)(now_ns() - t->began_ns) / 1e6);
+			(double)(steps_now_ns() - t->began_ns) / 1e6);
+		follow(gate, t);
 		transition_release(tid, status);
 		forget(gate, t);
 		break;
 	case TRANSITION_SYSCALL:
 		if (t->state == TRANSITION_REDIRECTED && redirect_failed(t)) {
+			error_set(&err, 0, "the launcher could not be executed");
+			record_refused(gate, tid, t->file, &err);
 			transition_release(tid, status);
 			forget(gate, t);
 			break;

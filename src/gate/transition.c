@@ -7,10 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 
 #include "base/cleanup.h"
 #include "base/fd.h"
+#include "base/log.h"
 #include "base/procfs.h"
 #include "base/wire.h"
 
@@ -51,22 +53,33 @@ int transition_seize(pid_t tid, struct error *err)
 	int code = errno;
 	if (code == EPERM && name_tracer(tid, tracer, sizeof(tracer))) {
 		return error_set_hint(err, EPERM,
-			"trace the container's program with: strace -f " WIRE_ENTER_PATH
-			" FILE, or gdb on it",
+			"trace the container's program by sallyport attach and strace "
+			"-f " WIRE_ENTER_PATH " FILE, or gdb on it",
 			"its process is traced by %s", tracer);
 	}
-	return error_set(err, code, "ptrace process %d", tid);
+	return error_set_hint(err, code,
+		code == EPERM ? "yama's ptrace_scope or a security module forbids it" : NULL,
+		"ptrace process %d", tid);
 }
 
-int transition_apply(pid_t pid, const int *cgroup_fds, size_t n_cgroups,
-	const struct limits *limits, char *missed, size_t missed_size, struct error *err)
+int transition_verify(pid_t tid, const struct lsm_labels *labels, struct error *err)
 {
-	int r = cgroups_apply(cgroup_fds, n_cgroups, pid, err);
+	_cleanup_close_ int proc_fd = procfs_open(tid, err);
+	int r = proc_fd < 0 ? proc_fd : lsm_verify(labels, proc_fd, err);
+	char lost[64];
 
 	if (r < 0) {
-		return r;
+		kill(tid, SIGKILL);
+		return error_wrap(err, "the program was killed before it began");
 	}
-	return limits_apply(limits, pid, missed, missed_size, err);
+	if (lsm_lost_descriptors(lost, sizeof(lost), proc_fd)[0] != '\0') {
+		log_warning(
+			"the container's label denies its program its %s: nothing comes or goes "
+			"there (a pipe would do; without sallyport's policy module only a "
+			"terminal)",
+			lost);
+	}
+	return 0;
 }
 
 enum transition_stop transition_classify(int status)
@@ -88,16 +101,20 @@ static bool is_event(int status)
 	return status >> 16 != 0 || WSTOPSIG(status) == (SIGTRAP | 0x80);
 }
 
+/* TID could not be resumed: it's gone. What else it may be must not stand still for ever. */
+static void give_up(pid_t tid)
+{
+	kill(tid, SIGKILL);
+}
+
 void transition_resume(pid_t tid, int status, int request)
 {
 	/* PTRACE_EVENT_STOP with another signal than SIGTRAP is a group-stop: ptrace(2). */
 	bool group_stop = status >> 16 == PTRACE_EVENT_STOP && WSTOPSIG(status) != SIGTRAP;
 	long sig = is_event(status) ? 0 : WSTOPSIG(status);
 
-	if (group_stop) {
-		ptrace(PTRACE_LISTEN, tid, NULL, NULL);
-	} else {
-		ptrace(request, tid, NULL, sig);
+	if (ptrace(group_stop ? PTRACE_LISTEN : request, tid, NULL, group_stop ? 0 : sig) < 0) {
+		give_up(tid);
 	}
 }
 
@@ -105,5 +122,20 @@ void transition_release(pid_t tid, int status)
 {
 	long sig = is_event(status) ? 0 : WSTOPSIG(status);
 
-	ptrace(PTRACE_DETACH, tid, NULL, sig);
+	if (ptrace(PTRACE_DETACH, tid, NULL, sig) < 0) {
+		give_up(tid);
+	}
+}
+
+void transition_hear(int sock, struct error *why)
+{
+	struct wire_failed failed;
+
+	if (sock >= 0 &&
+		recv(sock, &failed, sizeof(failed), MSG_DONTWAIT) == (ssize_t)sizeof(failed) &&
+		failed.header.type == WIRE_FAILED) {
+		why->code = failed.code < 4096 ? (int)failed.code : EPROTO;
+		failed.message[sizeof(failed.message) - 1] = '\0';
+		memcpy(why->message, failed.message, sizeof(why->message));
+	}
 }

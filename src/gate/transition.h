@@ -11,7 +11,7 @@
 #include <sys/types.h>
 
 #include "base/error.h"
-#include "policy/profile.h"
+#include "lsm/lsm.h"
 
 /*
  * PTRACE_SEIZEs TID with what a transition needs: exec events, seccomp filters held back
@@ -19,13 +19,6 @@
  * message then names the tracer and the way out.
  */
 int transition_seize(pid_t tid, struct error *err);
-
-/*
- * Moves PID into the CGROUP_FDS and gives it LIMITS: what is done from outside to the launcher,
- * while it is stopped. What could not be given for want of a capability is named in MISSED.
- */
-int transition_apply(pid_t pid, const int *cgroup_fds, size_t n_cgroups,
-	const struct limits *limits, char *missed, size_t missed_size, struct error *err);
 
 enum transition_stop {
 	TRANSITION_GONE,    /* it has ended */
@@ -42,6 +35,16 @@ enum transition_stop transition_classify(int status);
  * delivered, a stop by job control lasts.
  */
 void transition_resume(pid_t tid, int status, int request);
+
+/*
+ * Whether TID, in its stop after the exec of the container's program, has exactly LABELS. Where
+ * not, it is killed before its first instruction and the error says what it had. Where it may not
+ * use the descriptors that it was given, a warning says so. Returns 0 or a negative errno.
+ */
+int transition_verify(pid_t tid, const struct lsm_labels *labels, struct error *err);
+
+/* Fills WHY with what the launcher at the other end of SOCK said of its failure, if it did. */
+void transition_hear(int sock, struct error *why);
 
 /* Lets TID go for good; a signal that STATUS was about is delivered. */
 void transition_release(pid_t tid, int status);

@@ -24,45 +24,22 @@ int watch_start(struct gate *gate, struct error *err)
 	 */
 	unsigned int mark = FAN_MARK_ADD | FAN_MARK_FILESYSTEM;
 
+	if (!gate->start.watch_view) {
+		return 0;
+	}
 	gate->watch_fd = fanotify_init(FAN_CLASS_CONTENT | FAN_CLOEXEC | FAN_NONBLOCK |
 					       FAN_UNLIMITED_QUEUE | FAN_REPORT_TID,
 		O_RDONLY | O_LARGEFILE | O_CLOEXEC);
 	if (gate->watch_fd < 0) {
 		return error_set_hint(err, errno,
-			"needs CAP_SYS_ADMIN and Linux 5.0 with CONFIG_FANOTIFY", "start fanotify");
+			errno == EMFILE ? "raise fs.fanotify.max_user_groups: sysctl(8)"
+					: "needs CAP_SYS_ADMIN and Linux 5.0 with CONFIG_FANOTIFY",
+			"start fanotify");
 	}
 	if (fanotify_mark(gate->watch_fd, mark, FAN_OPEN_EXEC_PERM, gate->view_fd, ".") < 0) {
 		return error_set_hint(err, errno,
 			"needs Linux 5.0 with CONFIG_FANOTIFY_ACCESS_PERMISSIONS",
 			"watch the container view for FAN_OPEN_EXEC_PERM");
-	}
-	return 0;
-}
-
-static bool same(const struct ns_id *a, const struct ns_id *b)
-{
-	return a->dev == b->dev && a->ino == b->ino;
-}
-
-int watch_check_caller(const struct gate *gate, pid_t pid, struct error *err)
-{
-	_cleanup_close_ int proc_fd = procfs_open(pid, err);
-	struct ns_id mnt;
-	struct ns_id user;
-
-	if (proc_fd < 0) {
-		return proc_fd;
-	}
-	int r = procfs_ns_id(proc_fd, "mnt", &mnt, err);
-	if (r == 0) {
-		r = procfs_ns_id(proc_fd, "user", &user, err);
-	}
-	if (r < 0) {
-		return r;
-	}
-	if (same(&mnt, &gate->start.callers.container_mnt) ||
-		!same(&user, &gate->start.callers.our_user)) {
-		return error_set(err, EACCES, "process %d is not a tool of the session", pid);
 	}
 	return 0;
 }
@@ -84,7 +61,8 @@ static void handle(struct gate *gate, const struct fanotify_event_metadata *even
 	struct stat st;
 	char file[PATH_MAX] = "";
 	char self[64];
-	int r = watch_check_caller(gate, event->pid, &err);
+	pid_t tgid;
+	int r = caller_check(gate, event->pid, &tgid, &err);
 
 	snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
 	ssize_t n = readlink(self, file, sizeof(file) - 1);
@@ -93,11 +71,12 @@ static void handle(struct gate *gate, const struct fanotify_event_metadata *even
 	}
 	file[n > 0 ? n : 0] = '\0';
 	if (r == 0) {
-		r = steps_begin(gate, event->pid, &st, file, &err);
+		r = steps_begin(gate, event->pid, tgid, &st, file, &err);
 	}
 	answer(gate, fd, FAN_DENY);
 	if (r < 0) {
 		log_error("cannot run %s: %s", file, err.message);
+		record_refused(gate, event->pid, file, &err);
 	}
 }
 

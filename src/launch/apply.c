@@ -2,19 +2,27 @@
 #include "launch/apply.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/keyctl.h>
+#include <linux/magic.h>
 #include <linux/seccomp.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
+
+#include "base/str.h"
 
 #define KERNEL_NSIG 64
 
@@ -43,6 +51,136 @@ int apply_fresh_start(struct error *err)
 	prctl(PR_SET_CHILD_SUBREAPER, 0);
 	if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) < 0 && errno != ENOSYS) {
 		return error_set(err, errno, "make a new session keyring");
+	}
+	return 0;
+}
+
+/* ATTR_FD is /proc/thread-self/attr. Each content goes by one write(2): proc_pid_attr_write(). */
+static int write_attribute(
+	int attr_fd, const struct plan *plan, const struct plan_attribute *a, struct error *err)
+{
+	static const struct {
+		int code;
+		const char *hint;
+	} hints[] = {
+		{ ENOENT, "the profile has been unloaded: start the container anew" },
+		{ EINVAL, "the policy that is loaded doesn't know it: start the container anew" },
+		{ EACCES, "the launcher's domain may not: load sallyport's policy, see README" },
+		{ EPERM, "the launcher's domain may not: load sallyport's policy, see README" },
+	};
+	const char *file = (const char *)plan + a->file_offset;
+	const char *content = (const char *)plan + a->content_offset;
+	const char *hint = NULL;
+	int fd = openat(attr_fd, file, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+	int code = fd < 0 || write(fd, content, a->content_size) < 0 ? errno : 0;
+
+	if (fd >= 0) {
+		close(fd);
+	}
+	for (size_t i = 0; i < sizeof(hints) / sizeof(hints[0]); i++) {
+		hint = hints[i].code == code ? hints[i].hint : hint;
+	}
+	return code == 0 ? 0
+			 : error_set_hint(err, code, hint,
+				   "write the container's label to attr/%s: %.256s", file, content);
+}
+
+/* What is late has its directory kept open: the container's /proc is not ours. */
+static int late_attr_fd = -1;
+
+static int write_attributes(int attr_fd, const struct plan *plan, uint32_t late, struct error *err)
+{
+	const struct plan_attribute *attributes =
+		(const void *)((const char *)plan + plan->attributes_offset);
+	int r = 0;
+
+	for (uint32_t i = 0; r == 0 && i < plan->n_attributes; i++) {
+		if (attributes[i].late == late) {
+			r = write_attribute(attr_fd, plan, &attributes[i], err);
+		}
+	}
+	return r;
+}
+
+int apply_labels(const struct plan *plan, struct error *err)
+{
+	struct statfs fs;
+
+	if (plan->n_attributes == 0) {
+		return 0;
+	}
+	int attr_fd = open("/proc/thread-self/attr", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (attr_fd < 0 || fstatfs(attr_fd, &fs) < 0) {
+		return error_set(err, errno, "open /proc/thread-self/attr");
+	}
+	if (fs.f_type != PROC_SUPER_MAGIC) {
+		return error_set_hint(err, EXDEV, "what is mounted on the session's /proc?",
+			"/proc is no proc file system: the container's label can't be set");
+	}
+	late_attr_fd = attr_fd; /* O_CLOEXEC */
+	return write_attributes(attr_fd, plan, 0, err);
+}
+
+/* Why the kernel would not take a process into a cgroup: cgroups(7), cgroup-v2.rst. */
+static const char *cgroup_reason(int code)
+{
+	static const struct {
+		int code;
+		const char *words;
+	} reasons[] = {
+		{ ENOSPC, "the cpuset has no processors or no memory nodes yet" },
+		{ EBUSY, "the v2 cgroup hands controllers to its children: processes may be in its "
+			 "leaves only" },
+		{ EOPNOTSUPP,
+			"it is below a threaded v2 cgroup, and invalid until made threaded too" },
+		{ EPERM, "needs CAP_SYS_ADMIN, or a real-time process may not move" },
+		{ EACCES, "needs to be root of the host" },
+		{ EAGAIN, "the cgroup's pids.max is reached" },
+		{ EINVAL, "a real-time process may not move into a cgroup without "
+			  "cpu.rt_runtime_us" },
+		{ ENODEV, "the cgroup was removed" },
+		{ ENOENT, "the cgroup was removed" },
+		{ ESRCH, "the process has ended" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(reasons); i++) {
+		if (reasons[i].code == code) {
+			return reasons[i].words;
+		}
+	}
+	return NULL;
+}
+
+static int join_cgroup(int fd, struct error *err)
+{
+	char name[32];
+	char path[PATH_MAX] = "";
+	ssize_t n;
+
+	do {
+		n = pwrite(fd, "0", 1, 0);
+	} while (n < 0 && errno == EINTR);
+	if (n == 1) {
+		return 0;
+	}
+	int code = errno;
+	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+	n = readlink(name, path, sizeof(path) - 1);
+	return error_set_hint(
+		err, code, cgroup_reason(code), "join %s", n > 0 ? path : "the target's cgroup");
+}
+
+int apply_cgroups(const struct plan *plan, const int *cgroup_fds, struct error *err)
+{
+	for (uint32_t i = 0; i < plan->n_cgroups; i++) {
+		int r = join_cgroup(cgroup_fds[i], err);
+
+		if (r < 0) {
+			return r;
+		}
+	}
+	if (syscall(SYS_sched_setaffinity, 0, sizeof(plan->affinity), plan->affinity) < 0) {
+		return error_set(err, errno, "set the CPU affinity");
 	}
 	return 0;
 }
@@ -101,7 +239,7 @@ static int get_permitted(uint64_t *permitted)
 int apply_credentials(const struct plan *plan, int user_fd, struct error *err)
 {
 	const void *groups = (const char *)plan + plan->groups_offset;
-	uint64_t permitted;
+	uint64_t permitted = 0;
 
 	if (prctl(PR_SET_KEEPCAPS, 1) < 0) {
 		return error_set(err, errno, "keep capabilities over the change of uid");
@@ -125,6 +263,11 @@ int apply_credentials(const struct plan *plan, int user_fd, struct error *err)
 	}
 	if ((plan->namespaces & (1u << PLAN_USER)) != 0 && setns(user_fd, CLONE_NEWUSER) < 0) {
 		return error_set(err, errno, "join the container's user namespace");
+	}
+	/* Of this user namespace, as the container's are; nothing goes back from a slave mount. */
+	if (plan->throw_away != 0 && (unshare(CLONE_NEWNS | CLONE_NEWUTS) < 0 ||
+					     mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)) {
+		return error_set(err, errno, "copy the container's mounts");
 	}
 	return 0;
 }
@@ -200,7 +343,7 @@ static int apply_capability_sets(const struct plan *plan, uint64_t permitted, st
 
 int apply_privileges(const struct plan *plan, struct error *err)
 {
-	uint64_t permitted;
+	uint64_t permitted = 0;
 	int r = get_permitted(&permitted);
 
 	if (r < 0) {
@@ -222,6 +365,10 @@ int apply_privileges(const struct plan *plan, struct error *err)
 		return error_set(err, -r, "set the capabilities");
 	}
 	if (plan->no_new_privs != 0) {
+		r = write_attributes(late_attr_fd, plan, 1, err);
+		if (r < 0) {
+			return r;
+		}
 		if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) {
 			return error_set(err, errno, "set no_new_privs");
 		}

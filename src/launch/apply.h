@@ -18,6 +18,19 @@
 int apply_fresh_start(struct error *err);
 
 /*
+ * Tells the kernel which label the program shall have: the exec attribute of each security module,
+ * by /proc/thread-self/attr. It stands until the next execve that succeeds, through all the other
+ * steps; before the namespaces, since only our own /proc can be believed.
+ */
+int apply_labels(const struct plan *plan, struct error *err);
+
+/*
+ * Joins the target's cgroups by CGROUP_FDS, of which PLAN tells the number, then takes its
+ * affinity, which a cpuset has reset. The process must have one thread: apply_fresh_start().
+ */
+int apply_cgroups(const struct plan *plan, const int *cgroup_fds, struct error *err);
+
+/*
  * Joins the namespaces that PLAN names except the user namespace, by NS_FDS (PLAN_NAMESPACES of
  * them), and makes ROOT_FD the root and the working directory.
  */

@@ -13,6 +13,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/close_range.h>
+#include <linux/magic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +24,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -31,14 +34,18 @@
 #include "base/wire.h"
 #include "launch/apply.h"
 
-enum plan_fds { FD_PLAN, FD_ROOT, FD_NAMESPACES, FD_COUNT = FD_NAMESPACES + PLAN_NAMESPACES };
-
 static int connect_gate(struct error *err)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX, .sun_path = WIRE_GATE_PATH };
 	int sock = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 
 	if (sock < 0 || connect(sock, (struct sockaddr *)&address, sizeof(address)) < 0) {
+		if (errno == EACCES) {
+			return error_set_hint(err, EACCES,
+				"run it as root; as another user of the container: sallyport exec "
+				"-u USER",
+				"the gate serves only root's tools");
+		}
 		return error_set(err, errno, "connect to the gate at %s", WIRE_GATE_PATH);
 	}
 	return sock;
@@ -78,7 +85,8 @@ static int plan_socket(int argc, char **argv, struct error *err)
 	return (int)fd;
 }
 
-static const struct plan *map_plan(int fd, struct error *err)
+/* The plan of which N_FDS descriptors came along, FD the first. */
+static const struct plan *map_plan(int fd, size_t n_fds, struct error *err)
 {
 	struct stat st;
 
@@ -91,7 +99,8 @@ static const struct plan *map_plan(int fd, struct error *err)
 		error_set(err, errno, "map the plan");
 		return NULL;
 	}
-	if (plan->magic != PLAN_MAGIC || plan->size != (uint64_t)st.st_size) {
+	if (plan->magic != PLAN_MAGIC || plan->size != (uint64_t)st.st_size ||
+		PLAN_FD_CGROUPS + plan->n_cgroups != n_fds) {
 		error_set(err, EPROTO, "the plan is of another version of sallyport");
 		return NULL;
 	}
@@ -134,6 +143,21 @@ static char **environment(const struct plan *plan, struct error *err)
 	return env;
 }
 
+/*
+ * A pipe belongs to who made it; the container's program could not open its own /dev/stderr. Files
+ * of the operator's are left alone.
+ */
+static void give_pipes(const struct plan *plan)
+{
+	for (int fd = 0; fd <= STDERR_FILENO; fd++) {
+		struct statfs fs;
+
+		if (fstatfs(fd, &fs) == 0 && fs.f_type == PIPEFS_MAGIC) {
+			(void)!fchown(fd, plan->euid, (gid_t)-1);
+		}
+	}
+}
+
 /* No descriptor of the host's goes along but 0, 1, 2 and those that were asked for. */
 static int close_descriptors(const struct wire_plan *wire, struct error *err)
 {
@@ -142,8 +166,9 @@ static int close_descriptors(const struct wire_plan *wire, struct error *err)
 
 		/* With a directory, the container would hold a way to the host: CVE-2024-21626. */
 		if (fstat(fd, &st) == 0 && S_ISDIR(st.st_mode)) {
-			return error_set(
-				err, EISDIR, "descriptor %d is a directory of the host", fd);
+			return error_set_hint(err, EISDIR,
+				"it would lead out of the container: redirect it, </dev/null",
+				"descriptor %d is a directory of the host", fd);
 		}
 	}
 	if (syscall(SYS_close_range, 3, ~0U, CLOSE_RANGE_CLOEXEC) < 0) {
@@ -156,8 +181,8 @@ static int close_descriptors(const struct wire_plan *wire, struct error *err)
 			continue;
 		}
 		if (S_ISDIR(st.st_mode)) {
-			return error_set(err, EISDIR, "--keep-fd %d is a directory of the host",
-				wire->keep[i]);
+			return error_set_hint(err, EISDIR, "it would lead out of the container",
+				"--keep-fd %d is a directory of the host", wire->keep[i]);
 		}
 		fcntl(wire->keep[i], F_SETFD, 0);
 	}
@@ -178,12 +203,17 @@ static int enter_directory(const struct plan *plan, const struct wire_plan *wire
 	return error_set(err, errno, "enter the directory %s of the container", cwd);
 }
 
+/* The file is there, what its first line or its ELF header names is not: ENOENT too, execve(2). */
+static bool lacks_interpreter;
+
 /* execve, and as execvp(3) does /bin/sh for a file without an interpreter line. Returns errno. */
 static int exec_file(const char *path, char **argv, char **env)
 {
 	execve(path, argv, env);
-	if (errno != ENOEXEC) {
-		return errno;
+	int code = errno;
+	if (code != ENOEXEC) {
+		lacks_interpreter |= code == ENOENT && access(path, F_OK) == 0;
+		return code;
 	}
 	size_t argc = 0;
 	while (argv[argc] != NULL) {
@@ -235,6 +265,12 @@ static int exec_search(const char *name, char **argv, char **env)
 	return result;
 }
 
+/* EACCES and EPERM have many fathers; where a label was to be given, that is one of them. */
+static bool explain(const struct plan *plan, int code)
+{
+	return plan->n_attributes > 0 && (code == EACCES || code == EPERM);
+}
+
 static int apply(
 	const struct plan *plan, const struct wire_plan *wire, const int *fds, struct error *err)
 {
@@ -244,10 +280,17 @@ static int apply(
 		r = close_descriptors(wire, err);
 	}
 	if (r == 0) {
-		r = apply_namespaces(plan, fds + FD_NAMESPACES, fds[FD_ROOT], err);
+		give_pipes(plan);
+		r = apply_labels(plan, err);
 	}
 	if (r == 0) {
-		r = apply_credentials(plan, fds[FD_NAMESPACES + PLAN_USER], err);
+		r = apply_cgroups(plan, fds + PLAN_FD_CGROUPS, err);
+	}
+	if (r == 0) {
+		r = apply_namespaces(plan, fds + PLAN_FD_NAMESPACES, fds[PLAN_FD_ROOT], err);
+	}
+	if (r == 0) {
+		r = apply_credentials(plan, fds[PLAN_FD_NAMESPACES + PLAN_USER], err);
 	}
 	if (r == 0) {
 		r = enter_directory(plan, wire, err);
@@ -261,36 +304,67 @@ static int apply(
 	return r;
 }
 
+/* Becomes the container's program. Returns only where that failed: the exit status, with ERR. */
+static int run(int argc, char **argv, const struct wire_plan *wire, const int *fds, size_t n_fds,
+	struct error *err)
+{
+	const struct plan *plan = map_plan(fds[PLAN_FD_PLAN], n_fds, err);
+	char **env = plan != NULL ? environment(plan, err) : NULL;
+
+	if (env != NULL && (int)wire->skip_args >= argc) {
+		error_set(err, EINVAL, "run %s without arguments", wire->path);
+	}
+	if (env == NULL || err->code != 0 || apply(plan, wire, fds, err) < 0) {
+		return EXIT_OURS;
+	}
+	argv += wire->skip_args;
+	if (wire->in_session != 0 && str_starts_with(argv[0], WIRE_CONTAINER_PATH "/")) {
+		argv[0] += strlen(WIRE_CONTAINER_PATH);
+	}
+	if (wire->exec_fd > STDERR_FILENO) {
+		syscall(SYS_execveat, wire->exec_fd, "", argv, env, AT_EMPTY_PATH);
+		error_set(err, errno, "cannot execute the program that was handed in");
+		return EXIT_NOT_EXECUTABLE;
+	}
+	int code = wire->search != 0 ? exec_search(wire->path, argv, env)
+				     : exec_file(wire->path, argv, env);
+	if (explain(plan, code)) {
+		error_set_hint(err, code,
+			"if its mode allows it, the container's label may not begin with this "
+			"file, see: ausearch -m avc,apparmor_denied -ts recent",
+			"cannot execute %s in the container", wire->path);
+	} else if (code == ENOENT && lacks_interpreter) {
+		error_set(err, 0,
+			"cannot execute %s in the container: the interpreter or loader that it "
+			"names is not there",
+			wire->path);
+		err->code = code;
+	} else {
+		error_set(err, code, "cannot execute %s in the container", wire->path);
+	}
+	return exit_of_exec(code);
+}
+
 int main(int argc, char **argv)
 {
 	static struct wire_plan wire;
-	int fds[FD_COUNT];
+	int fds[PLAN_FDS_MAX];
 	struct error err = { 0 };
 
 	/* From here on nothing in the container may look into this process: ptrace(2), dumpable. */
 	prctl(PR_SET_DUMPABLE, 0);
 	int sock = plan_socket(argc, argv, &err);
-	if (sock < 0 ||
-		wire_receive(sock, WIRE_PLAN, &wire, sizeof(wire), fds, FD_COUNT, &err) < 0) {
+	int n = sock < 0 ? sock
+			 : wire_receive_some(
+				   sock, WIRE_PLAN, &wire, sizeof(wire), fds, PLAN_FDS_MAX, &err);
+	if (n < PLAN_FD_CGROUPS) {
 		log_error("%s", err.message);
 		return EXIT_OURS;
 	}
 	log_set_subject(wire.subject);
-	const struct plan *plan = map_plan(fds[FD_PLAN], &err);
-	char **env = plan != NULL ? environment(plan, &err) : NULL;
-	if (env != NULL && (int)wire.skip_args >= argc) {
-		error_set(&err, EINVAL, "run %s without arguments", wire.path);
-	}
-	if (env == NULL || err.code != 0 || apply(plan, &wire, fds, &err) < 0) {
-		log_error("%s", err.message);
-		return EXIT_OURS;
-	}
-	argv += wire.skip_args;
-	if (wire.in_session != 0 && str_starts_with(argv[0], WIRE_CONTAINER_PATH "/")) {
-		argv[0] += strlen(WIRE_CONTAINER_PATH);
-	}
-	int code = wire.search != 0 ? exec_search(wire.path, argv, env)
-				    : exec_file(wire.path, argv, env);
-	log_error("cannot execute %s in the container: %s", wire.path, strerror(code));
-	return exit_of_exec(code);
+	int status = run(argc, argv, &wire, fds, (size_t)n, &err);
+	log_error("%s", err.message);
+	/* For the record; nobody may be there to read it. */
+	wire_send_failed(sock, WIRE_FAILED, &err);
+	return status;
 }

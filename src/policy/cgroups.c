@@ -104,10 +104,10 @@ static bool is_frozen(int dir_fd, const char *controllers)
 	       file_has(dir_fd, "freezer.state", "FREEZING");
 }
 
-static int add(struct cgroups *cg, const char *controllers, const char *path, int procs_fd,
+static int add(struct cgroups *cg, const char *controllers, const char *path, int join_fd,
 	struct error *err)
 {
-	_cleanup_close_ int fd = procs_fd;
+	_cleanup_close_ int fd = join_fd;
 	_cleanup_free_ char *hierarchy = strdup(controllers);
 	_cleanup_free_ char *copy = strdup(path);
 
@@ -119,13 +119,19 @@ static int add(struct cgroups *cg, const char *controllers, const char *path, in
 	}
 	cg->list[cg->count++] = (struct cgroup){ .hierarchy = steal_pointer(&hierarchy),
 		.path = steal_pointer(&copy),
-		.procs_fd = steal_fd(&fd) };
+		.join_fd = steal_fd(&fd) };
 	return 0;
 }
 
-static int open_procs(int dir_fd, const char *name, const char *path, struct error *err)
+/*
+ * The file that takes the one thread of who writes "0" to it. Of the two that v1 has, tasks spares
+ * the kernel's lock over all processes, and so an RCU grace period for each hierarchy:
+ * kernel/cgroup/cgroup.c, cgroup_procs_write_start(). v2's cgroup.threads can't leave a domain.
+ */
+static int open_join(int dir_fd, const char *name, const char *path, struct error *err)
 {
-	int fd = openat(dir_fd, "cgroup.procs", O_WRONLY | O_CLOEXEC);
+	const char *file = str_equal(name, "v2") ? "cgroup.procs" : "tasks";
+	int fd = openat(dir_fd, file, O_WRONLY | O_CLOEXEC);
 
 	if (fd < 0) {
 		const char *hint = errno == EROFS    ? "cgroups are mounted read-only here"
@@ -133,7 +139,7 @@ static int open_procs(int dir_fd, const char *name, const char *path, struct err
 						     : "needs to be root of the host";
 
 		return error_set_hint(
-			err, errno, hint, "open cgroup.procs of the %s cgroup %s", name, path);
+			err, errno, hint, "open %s of the %s cgroup %s", file, name, path);
 	}
 	return fd;
 }
@@ -157,7 +163,7 @@ static int capture_one(struct cgroups *cg, const char *mountinfo, const char *ow
 	if (dir < 0) {
 		return dir;
 	}
-	int fd = open_procs(dir, name, path, err);
+	int fd = open_join(dir, name, path, err);
 	if (fd < 0) {
 		return fd;
 	}
@@ -190,63 +196,10 @@ int cgroups_capture(struct cgroups *cg, int proc_fd, struct error *err)
 	return r;
 }
 
-static const char *reason(int code)
-{
-	static const struct {
-		int code;
-		const char *words;
-	} reasons[] = {
-		{ ENOSPC, "the cpuset has no processors or no memory nodes yet" },
-		{ EBUSY, "the v2 cgroup hands controllers to its children: processes may be in its "
-			 "leaves only" },
-		{ EOPNOTSUPP,
-			"it is below a threaded v2 cgroup, and invalid until made threaded too" },
-		{ EPERM, "needs CAP_SYS_ADMIN, or a real-time process may not move" },
-		{ EACCES, "needs to be root of the host" },
-		{ EAGAIN, "the cgroup's pids.max is reached" },
-		{ EINVAL, "a real-time process may not move into a cgroup without "
-			  "cpu.rt_runtime_us" },
-		{ ENODEV, "the cgroup was removed" },
-		{ ENOENT, "the cgroup was removed" },
-		{ ESRCH, "the process has ended" },
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(reasons); i++) {
-		if (reasons[i].code == code) {
-			return reasons[i].words;
-		}
-	}
-	return NULL;
-}
-
-int cgroups_apply(const int *procs_fds, size_t count, pid_t pid, struct error *err)
-{
-	char text[16];
-	int length = snprintf(text, sizeof(text), "%d\n", (int)pid);
-
-	for (size_t i = 0; i < count; i++) {
-		ssize_t n;
-
-		do {
-			n = pwrite(procs_fds[i], text, (size_t)length, 0);
-		} while (n < 0 && errno == EINTR);
-		if (n < 0) {
-			int code = errno;
-			_cleanup_free_ char *name = str_format("/proc/self/fd/%d", procs_fds[i]);
-			_cleanup_free_ char *file =
-				name == NULL ? NULL : fd_readlink(AT_FDCWD, name);
-
-			return error_set_hint(err, code, reason(code), "move process %d into %s",
-				(int)pid, file == NULL ? "the target's cgroup" : file);
-		}
-	}
-	return 0;
-}
-
 size_t cgroups_descriptors(const struct cgroups *cg, int fds[CGROUPS_MAX])
 {
 	for (size_t i = 0; i < cg->count; i++) {
-		fds[i] = cg->list[i].procs_fd;
+		fds[i] = cg->list[i].join_fd;
 	}
 	return cg->count;
 }
@@ -259,7 +212,7 @@ void cgroups_finish(struct cgroups *cg)
 	for (size_t i = 0; i < cg->count; i++) {
 		free(cg->list[i].hierarchy);
 		free(cg->list[i].path);
-		cleanup_close(&cg->list[i].procs_fd);
+		cleanup_close(&cg->list[i].join_fd);
 	}
 	*cg = (struct cgroups){ 0 };
 }

@@ -86,7 +86,7 @@ static bool is_cwd(int proc_fd, int root_fd, const char *path)
 	struct stat cwd, st;
 
 	return fd >= 0 && fstat(fd, &st) == 0 && fstatat(proc_fd, "cwd", &cwd, 0) == 0 &&
-	       st.st_dev == cwd.st_dev && st.st_ino == cwd.st_ino;
+	       fd_stat_same(&st, &cwd);
 }
 
 /*

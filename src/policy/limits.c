@@ -255,13 +255,6 @@ static int apply_scheduling(const struct limits *limits, pid_t pid, struct misse
 		attr.sched_deadline = limits->deadline_deadline;
 		attr.sched_period = limits->deadline_period;
 	}
-	/* Affinity first: a deadline task's can't be changed. */
-	if (sched_setaffinity(pid, sizeof(limits->affinity), &limits->affinity) < 0) {
-		if (errno == ESRCH) {
-			return -errno;
-		}
-		miss(missed, "affinity");
-	}
 	if (syscall(SYS_sched_setattr, pid, &attr, 0) < 0) {
 		if (errno == ESRCH) {
 			return -errno;

@@ -64,7 +64,7 @@ static int capture_one(
 			err, errno, "stat the target's %s namespace", namespace_names[kind]);
 	}
 	ns->id = (struct ns_id){ .dev = st.st_dev, .ino = st.st_ino };
-	ns->shared = known && own.st_dev == st.st_dev && own.st_ino == st.st_ino;
+	ns->shared = known && fd_stat_same(&own, &st);
 	ns->fd = steal_fd(&fd);
 	return 0;
 }

@@ -17,7 +17,6 @@
 #include "base/str.h"
 
 #define CAPTURE_TRIES 3
-#define LABEL_MAX 4096
 
 /* What tells whether a process is still the one that it was: taken before and after. */
 struct snapshot {
@@ -117,6 +116,9 @@ static int capture_parts(struct profile *p, const char *status, struct error *er
 		r = environment_capture(&p->environment, p->proc_fd, err);
 	}
 	if (r == 0) {
+		r = lsm_capture(&p->labels, p->proc_fd, err);
+	}
+	if (r == 0) {
 		r = capture_seccomp(p, status, err);
 	}
 	if (r == 0) {
@@ -132,31 +134,6 @@ static void finish_parts(struct profile *p)
 	seccomp_finish(&p->seccomp);
 	credentials_finish(&p->credentials);
 	environment_finish(&p->environment);
-	free(p->label);
-	p->label = NULL;
-}
-
-/*
- * AppArmor's own file first: where LSMs are stacked, attr/current is another's. Without any, the
- * kernel gives EINVAL.
- */
-static void capture_label(struct profile *p)
-{
-	static const char *const files[] = { "attr/apparmor/current", "attr/current" };
-
-	for (size_t i = 0; i < ARRAY_SIZE(files) && p->label == NULL; i++) {
-		char *label = NULL;
-
-		if (fd_read_file(p->proc_fd, files[i], LABEL_MAX, &label, NULL, NULL) < 0) {
-			continue;
-		}
-		label[strcspn(label, "\n")] = '\0';
-		if (label[0] == '\0') {
-			free(label);
-			continue;
-		}
-		p->label = label;
-	}
 }
 
 static int refuse_zombie(const char *status, struct error *err)
@@ -189,12 +166,12 @@ static int capture_once(struct profile *p, struct error *err)
 	if (r < 0) {
 		return r;
 	}
-	capture_label(p);
 	r = procfs_status(p->proc_fd, &after, err);
 	if (r == 0) {
 		r = take_snapshot(&second, p->proc_fd, after, err);
 	}
-	if (r == 0 && memcmp(&first, &second, sizeof(first)) != 0) {
+	if (r == 0 && (memcmp(&first, &second, sizeof(first)) != 0 ||
+			      lsm_verify(&p->labels, p->proc_fd, NULL) == -EACCES)) {
 		return 1;
 	}
 	return r;

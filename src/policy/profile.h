@@ -17,6 +17,7 @@
 
 #include "base/error.h"
 #include "base/procfs.h"
+#include "lsm/lsm.h"
 
 /* namespaces.c */
 
@@ -77,14 +78,14 @@ void namespaces_finish(struct namespaces *ns);
 int id_map_to_outside(const struct id_map *map, uint32_t inside, uint32_t *out);
 int id_map_to_inside(const struct id_map *map, uint32_t outside, uint32_t *out);
 
-/* cgroups.c */
+/* cgroups.c; applied by the launcher */
 
 #define CGROUPS_MAX 24
 
 struct cgroup {
 	char *hierarchy; /* "memory", "cpu,cpuacct", "name=systemd", ""  for v2; owned */
 	char *path;	 /* below the hierarchy's root as our cgroup namespace has it; owned */
-	int procs_fd;	 /* its cgroup.procs, open for writing */
+	int join_fd;	 /* who writes "0" here has joined it: v1 tasks, v2 cgroup.procs */
 };
 
 struct cgroups {
@@ -100,10 +101,8 @@ struct cgroups {
  * be joined.
  */
 int cgroups_capture(struct cgroups *cg, int proc_fd, struct error *err);
-/* The procs_fd of each, for cgroups_apply(); they stay CG's. Returns how many. */
+/* The join_fd of each, for the launcher; they stay CG's. Returns how many. */
 size_t cgroups_descriptors(const struct cgroups *cg, int fds[CGROUPS_MAX]);
-/* Moves PID into each by its procs_fd. Run by the gate while the process is stopped. */
-int cgroups_apply(const int *procs_fds, size_t count, pid_t pid, struct error *err);
 void cgroups_finish(struct cgroups *cg);
 
 /* capabilities.c; applied by the launcher */
@@ -191,7 +190,7 @@ int credentials_set_user(struct credentials *creds, int root_fd, const struct id
 	struct error *err);
 void credentials_finish(struct credentials *creds);
 
-/* limits.c; applied by the gate */
+/* limits.c; applied by the gate, the affinity by the launcher */
 
 struct limits {
 	struct rlimit rlimits[RLIM_NLIMITS];
@@ -215,8 +214,8 @@ int limits_capture(struct limits *limits, pid_t pid, int proc_fd, struct error *
  * Gives PID the LIMITS. What the kernel refuses for want of CAP_SYS_RESOURCE or CAP_SYS_NICE (a
  * raised hard limit, a negative oom_score_adj, a real-time policy) is no failure: its name is
  * added to MISSED (SIZE bytes, comma-separated; it holds a string already, at first ""), the rest
- * goes on. A process that is gone is one. To be called after cgroups_apply(): a cpuset resets the
- * affinity.
+ * goes on. A process that is gone is one. The affinity is the launcher's to set: joining a cpuset
+ * resets it.
  */
 int limits_apply(
 	const struct limits *limits, pid_t pid, char *missed, size_t size, struct error *err);
@@ -256,7 +255,9 @@ struct profile {
 	struct credentials credentials;
 	struct limits limits;
 	struct environment environment;
-	char *label; /* LSM label as src/lsm gives it, NULL where no LSM labels processes; owned */
+	struct lsm_labels labels; /* applied by the launcher */
+	/* Never captured: mount and UTS namespace of the program's own, copies of the target's. */
+	bool throw_away;
 };
 
 /*

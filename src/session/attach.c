@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pwd.h>
 #include <sched.h>
 #include <signal.h>
@@ -23,6 +24,7 @@
 #include "session/callers.h"
 #include "session/child.h"
 #include "session/helper.h"
+#include "session/label.h"
 #include "session/plan.h"
 #include "session/relay.h"
 #include "session/session.h"
@@ -38,10 +40,13 @@ struct attach {
 	struct view host;
 	struct view container;
 	struct helper gate;
+	int tools[2]; /* from the host view's server to the gate */
 	struct terminal terminal;
 	struct world world;
+	int mnt_fd; /* the session's mount namespace, until the gate has ended: its number is not
+		       another session's while ours is reaped */
+	struct streams streams; /* where there is no terminal */
 	bool tty;
-	sigset_t old_mask;
 };
 
 static int start_gate(struct attach *a, struct error *err)
@@ -49,7 +54,7 @@ static int start_gate(struct attach *a, struct error *err)
 	static struct wire_gate_start start;
 	const struct profile *profile = a->profile;
 	_cleanup_close_ int plan_fd = plan_create(profile, a->options->cwd, err);
-	int fds[GATE_FD_CGROUPS + CGROUPS_MAX];
+	int fds[GATE_FD_PLAN + PLAN_FDS_MAX];
 
 	if (plan_fd < 0) {
 		return plan_fd;
@@ -63,16 +68,42 @@ static int start_gate(struct attach *a, struct error *err)
 	}
 	snprintf(start.subject, sizeof(start.subject), "%s", a->options->subject);
 	start.log_level = log_get_level();
+	start.watch_view = !a->options->native_view;
+	start.notices = a->options->recording != NULL;
 	start.n_keep = (uint32_t)a->options->n_keep;
 	memcpy(start.keep, a->options->keep, sizeof(start.keep));
+	start.exec_fd = a->options->exec_fd;
 	start.limits = profile->limits;
-	start.n_cgroups = (uint32_t)cgroups_descriptors(&profile->cgroups, fds + GATE_FD_CGROUPS);
+	start.run_uid = profile->credentials.euid;
+	if (a->options->trail != NULL) {
+		start.audit = *a->options->audit;
+	}
+	start.labels = profile->labels;
 	fds[GATE_FD_VIEW] = a->container.mount_fd;
 	fds[GATE_FD_LISTEN] = a->world.listen_fd;
-	plan_descriptors(profile, plan_fd, fds + GATE_FD_PLAN);
-	r = wire_send(a->gate.sock, WIRE_GATE_START, &start, sizeof(start), fds,
-		GATE_FD_CGROUPS + start.n_cgroups);
+	fds[GATE_FD_TOOLS] = a->tools[1];
+	size_t n = plan_descriptors(profile, plan_fd, fds + GATE_FD_PLAN);
+	r = wire_send(a->gate.sock, WIRE_GATE_START, &start, sizeof(start), fds, GATE_FD_PLAN + n);
 	return r < 0 ? error_set(err, -r, "start sallyport-gate") : 0;
+}
+
+/* The gate reads at once what is told there; a process that executes something waits for it no
+ * longer than this. */
+#define TOOLS_WAIT_S 2
+#define TOOLS_BUFFER (4 << 20)
+
+static int open_tools(struct attach *a, struct error *err)
+{
+	const struct timeval wait = { .tv_sec = TOOLS_WAIT_S };
+	const int size = TOOLS_BUFFER;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, a->tools) < 0 ||
+		setsockopt(a->tools[0], SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof(wait)) < 0) {
+		return error_set(err, errno, "socketpair");
+	}
+	/* Without CAP_NET_ADMIN it's what the system gives to all. */
+	setsockopt(a->tools[0], SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size));
+	return 0;
 }
 
 /* All that is needed before the first tool: each part's server starts while the next is prepared.
@@ -81,16 +112,25 @@ static int prepare(struct attach *a, struct error *err)
 {
 	const struct session_options *options = a->options;
 	_cleanup_close_ int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	int r = view_start(&a->host, WIRE_VIEW_HOST, root, options->read_only, a->profile, err);
+	int r = open_tools(a, err);
 
+	if (r == 0) {
+		r = view_start(&a->host, WIRE_VIEW_HOST, root, options->read_only, a->tools[0],
+			a->profile, err);
+	}
 	if (r == 0) {
 		r = tree_capture(&a->tree, &a->profile->namespaces, true, err);
 	}
 	if (r == 0) {
-		r = view_start(&a->container, WIRE_VIEW_CONTAINER, a->tree.root_fd, false,
-			a->profile, err);
+		r = options->native_view ? view_start_native(&a->container, a->tree.root_fd, err)
+					 : view_start(&a->container, WIRE_VIEW_CONTAINER,
+						   a->tree.root_fd, false, -1, a->profile, err);
 	}
 	a->tty = terminal_wanted();
+	if (r == 0 && !a->tty) {
+		r = streams_open(&a->streams, &a->profile->labels, options->recording != NULL,
+			a->profile->credentials.euid, err);
+	}
 	if (r == 0 && a->tty) {
 		r = terminal_open(&a->terminal, a->tree.pts_fd, a->profile->credentials.euid, err);
 	}
@@ -100,6 +140,9 @@ static int prepare(struct attach *a, struct error *err)
 	}
 	if (r == 0) {
 		r = start_gate(a, err);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(a->tools); i++) {
+		cleanup_close(&a->tools[i]);
 	}
 	if (r == 0) {
 		r = view_ready(&a->host, err);
@@ -143,10 +186,10 @@ static int enter(const struct attach *a, struct error *err)
 	if (r == 0 && have_cwd && chdir(cwd) < 0) {
 		r = chdir("/");
 	}
-	if (r == 0 && a->tty) {
-		r = terminal_become(&a->terminal, err);
+	if (r == 0) {
+		r = a->tty ? terminal_become(&a->terminal, err) : streams_become(&a->streams, err);
 	}
-	return r;
+	return r == 0 ? lsm_become_tool(&a->profile->labels, err) : r;
 }
 
 /* HOME and SHELL are those of the person who ran sudo: the files there become his. */
@@ -195,7 +238,9 @@ __attribute__((noreturn)) static void become_tool(const struct attach *a, int so
 		_exit(EXIT_OURS);
 	}
 	signal(SIGPIPE, SIG_DFL);
-	sigprocmask(SIG_SETMASK, &a->old_mask, NULL);
+	if (a->options->exec_fd > STDERR_FILENO) {
+		fcntl(a->options->exec_fd, F_SETFD, 0);
+	}
 	_exit(run_tool(a->options));
 }
 
@@ -208,28 +253,110 @@ static int tell_gate(struct attach *a, pid_t pid, struct ns_id *mnt, struct erro
 	if (r < 0) {
 		return r;
 	}
+	a->mnt_fd = openat(proc_fd, "ns/mnt", O_RDONLY | O_CLOEXEC);
+	if (a->mnt_fd < 0) {
+		return error_set(err, errno, "open the session's mount namespace");
+	}
 	session.mnt = *mnt;
 	r = wire_send(a->gate.sock, WIRE_SESSION, &session, sizeof(session), NULL, 0);
 	return r < 0 ? error_set(err, -r, "tell the gate of the session") : 0;
 }
 
-static int watch(struct attach *a, pid_t pid, struct error *err)
+/* A transition that the gate tells of, as a marker. */
+static int take_notice(struct relay *relay)
 {
-	struct relay relay = { .child = pid, .terminal = a->tty ? &a->terminal : NULL };
-	const struct {
-		int fd;
-		const char *what;
-	} watched[] = {
+	struct wire_transition notice;
+	char text[WIRE_TRANSITION_PATH_MAX + 128];
+
+	if (wire_receive(relay->notice_fd, WIRE_TRANSITION, &notice, sizeof(notice), NULL, 0,
+		    NULL) < 0) {
+		relay->notice_fd = -1;
+		return 0;
+	}
+	notice.path[sizeof(notice.path) - 1] = '\0';
+	int r = 0;
+	if (notice.lost > 0) {
+		snprintf(text, sizeof(text), "%u transitions are not shown", notice.lost);
+		r = recording_marker(relay->recording, text);
+	}
+	if (notice.code == 0) {
+		snprintf(text, sizeof(text), "exec %s (pid %d)", notice.path, notice.pid);
+	} else {
+		snprintf(text, sizeof(text), "not executed: %s (pid %d): %s", notice.path,
+			notice.pid,
+			notice.code == ECHILD ? "it did not begin" : strerror((int)notice.code));
+	}
+	return r == 0 ? recording_marker(relay->recording, text) : r;
+}
+
+#define PARTS 4
+#define PART_END_MS 200 /* a process that ends loses its mounts before it is seen to have ended */
+
+struct part {
+	int pidfd;
+	const char *what;
+};
+
+/* What a session can't do without; those that have no process are left out. Returns how many. */
+static size_t list_parts(const struct attach *a, struct part parts[PARTS])
+{
+	const struct part all[PARTS] = {
 		{ a->options->init_pidfd, "the container" },
 		{ a->gate.pidfd, "sallyport-gate" },
 		{ a->host.helper.pidfd, "sallyport-fs (host view)" },
 		{ a->container.helper.pidfd, "sallyport-fs (container view)" },
 	};
+	size_t n = 0;
 
-	for (size_t i = 0; i < ARRAY_SIZE(watched); i++) {
-		relay.watched[relay.n_watched].fd = watched[i].fd;
-		relay.watched[relay.n_watched++].what = watched[i].what;
+	for (size_t i = 0; i < PARTS; i++) {
+		if (all[i].pidfd >= 0) {
+			parts[n++] = all[i];
+		}
 	}
+	return n;
+}
+
+/* The first tool could not be started: ERR's words, unless one of the parts has ended. Returns R.
+ */
+static int blame(const struct attach *a, int r, struct error *err)
+{
+	struct part parts[PARTS];
+	struct pollfd ends[PARTS];
+	size_t n = list_parts(a, parts);
+
+	for (size_t i = 0; i < n; i++) {
+		ends[i] = (struct pollfd){ .fd = parts[i].pidfd, .events = POLLIN };
+	}
+	if (poll(ends, n, PART_END_MS) <= 0) {
+		return r;
+	}
+	for (size_t i = 0; i < n; i++) {
+		if (ends[i].revents != 0) {
+			return error_wrap(err, "%s has ended", parts[i].what);
+		}
+	}
+	return r;
+}
+
+static int watch(struct attach *a, pid_t pid, struct error *err)
+{
+	struct relay relay = {
+		.child = pid,
+		.terminal = a->tty ? &a->terminal : NULL,
+		.streams = a->tty ? NULL : &a->streams,
+		.recording = a->options->recording,
+		.record_required = a->options->record.required,
+		.notice_fd = a->options->recording != NULL ? a->gate.sock : -1,
+		.notice = take_notice,
+	};
+	struct part parts[PARTS];
+
+	relay.n_watched = list_parts(a, parts);
+	for (size_t i = 0; i < relay.n_watched; i++) {
+		relay.watched[i].fd = parts[i].pidfd;
+		relay.watched[i].what = parts[i].what;
+	}
+	streams_started(&a->streams);
 	if (a->tty) {
 		terminal_started(&a->terminal);
 	}
@@ -260,11 +387,12 @@ static int run(struct attach *a, struct error *err)
 		r = tell_gate(a, pid, &mnt, err);
 	}
 	if (r == 0) {
+		child_block_signals();
 		r = wire_send(sock, WIRE_READY, &go, sizeof(go), NULL, 0);
 	}
 	if (r < 0) {
 		kill(pid, SIGKILL);
-		return r;
+		return blame(a, r, err);
 	}
 	r = watch(a, pid, err);
 	/* What the tool left in the background holds the session's mounts. */
@@ -284,18 +412,28 @@ int session_attach(
 		.tree = { -1, -1, -1, -1 },
 		.host = { .mount_fd = -1 },
 		.container = { .mount_fd = -1 },
+		.tools = { -1, -1 },
+		.streams = STREAMS_NONE,
+		.mnt_fd = -1,
 		.terminal = { .master_fd = -1, .slave_fd = -1, .devpts_fd = -1 },
 		.world = { .host_fd = -1, .listen_fd = -1 },
 	};
 
-	child_block_signals(&a.old_mask);
-	int r = prepare(&a, err);
+	int r = label_check(profile, true, options->trail, err);
+
+	if (r < 0) {
+		return r;
+	}
+	child_catch_signals();
+	r = prepare(&a, err);
 	if (r == 0) {
 		r = run(&a, err);
 	}
 	terminal_finish(&a.terminal);
+	streams_finish(&a.streams);
 	world_finish(&a.world);
 	helper_stop(&a.gate);
+	cleanup_close(&a.mnt_fd);
 	view_stop(&a.container);
 	view_stop(&a.host);
 	tree_finish(&a.tree);

@@ -6,12 +6,15 @@
 #include <linux/capability.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/fd.h"
 #include "base/procfs.h"
 #include "base/str.h"
+
+#define INITIAL_USER_NS 0xEFFFFFFDu /* USER_NS_INIT_INO of linux/nsfs.h, the same since 3.8 */
 
 /* What a session can't do without, in the initial user namespace. */
 static const struct {
@@ -27,6 +30,19 @@ static const struct {
 	{ CAP_DAC_OVERRIDE, "CAP_DAC_OVERRIDE" },
 	{ CAP_KILL, "CAP_KILL" },
 };
+
+/* Root of a user namespace of its own has all capabilities, but none over the host. */
+static int check_user_ns(int self, struct error *err)
+{
+	struct ns_id ns;
+	int r = procfs_ns_id(self, "user", &ns, err);
+
+	if (r == 0 && ns.ino != INITIAL_USER_NS) {
+		r = error_set_hint(err, EPERM, "run it as root of the host",
+			"needs the initial user namespace, this is another one");
+	}
+	return r;
+}
 
 static int check_yama(struct error *err)
 {
@@ -49,6 +65,10 @@ int session_check_host(struct error *err)
 	uint64_t seccomp = 0;
 	int r = self < 0 ? self : procfs_status(self, &status, err);
 
+	if (r < 0) {
+		return r;
+	}
+	r = check_user_ns(self, err);
 	if (r < 0) {
 		return r;
 	}
@@ -100,6 +120,11 @@ int session_check(
 				i + 1, chain->count);
 		}
 	}
+	if (!profile->capabilities.no_new_privs && prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1) {
+		return error_set_hint(err, EPERM, "start it from a shell without it",
+			"sallyport itself runs with no_new_privs, which the container has not and "
+			"which can't be taken off again");
+	}
 	if (lost[0] != '\0' && !degraded) {
 		return error_set_hint(err, EOPNOTSUPP,
 			"--degraded goes on: calls meant for the listener then fail with ENOSYS",
@@ -107,6 +132,7 @@ int session_check(
 	}
 	if (lost[0] != '\0') {
 		add(warning, size, lost);
+		add(warning, size, "calls meant for the listener fail with ENOSYS");
 	}
 	if (chain->threads_differ) {
 		add(warning, size,

@@ -5,10 +5,15 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/exit.h"
+#include "base/log.h"
+#include "base/fd.h"
+#include "base/str.h"
 
 pid_t child_fork(const struct namespaces *ns, struct error *err)
 {
@@ -29,11 +34,13 @@ pid_t child_fork(const struct namespaces *ns, struct error *err)
 	}
 	/* Only children are in another namespace by setns; ours shall not be, from now on. */
 	if (!pid_ns->shared && setns(own, CLONE_NEWPID) < 0) {
-		abort();
+		log_error(
+			"cannot come back from the container's pid namespace: %s", strerror(errno));
+		_exit(EXIT_OURS);
 	}
 	if (pid < 0 && code == ENOMEM && !pid_ns->shared) {
-		return error_set(err, ESRCH,
-			"the container has ended: fork into it"); /* pid_namespaces(7) */
+		/* pid_namespaces(7): none can be born where the init is gone. */
+		return error_set_hint(err, ESRCH, "see sallyport list", CHILD_ENDED);
 	}
 	return pid < 0 ? error_set(err, code, "fork") : pid;
 }
@@ -43,16 +50,43 @@ int child_exit_status(int status)
 	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
-void child_block_signals(sigset_t *old)
+static const int ending[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
+static pid_t front;
+
+/* Also called in what was forked meanwhile and has not executed yet: that says nothing. */
+static void end(int sig)
+{
+	const char *words[] = { "sallyport: ended by SIG", sigabbrev_np(sig),
+		" while the session was set up\n" };
+
+	for (size_t i = 0; getpid() == front && i < ARRAY_SIZE(words); i++) {
+		fd_write_all(STDERR_FILENO, words[i], strlen(words[i]));
+	}
+	_exit(128 + sig);
+}
+
+void child_catch_signals(void)
+{
+	struct sigaction old;
+
+	front = getpid();
+	signal(SIGPIPE, SIG_IGN);
+	for (size_t i = 0; i < ARRAY_SIZE(ending); i++) {
+		if (sigaction(ending[i], NULL, &old) == 0 && old.sa_handler == SIG_DFL) {
+			signal(ending[i], end);
+		}
+	}
+}
+
+void child_block_signals(void)
 {
 	static const int signals[] = { SIGCHLD, SIGWINCH, SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGUSR1,
 		SIGUSR2, SIGTSTP, SIGCONT };
 	sigset_t set;
 
-	signal(SIGPIPE, SIG_IGN);
 	sigemptyset(&set);
-	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(signals); i++) {
 		sigaddset(&set, signals[i]);
 	}
-	sigprocmask(SIG_BLOCK, &set, old);
+	sigprocmask(SIG_BLOCK, &set, NULL);
 }

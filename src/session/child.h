@@ -11,6 +11,9 @@
 #include "base/error.h"
 #include "policy/profile.h"
 
+/* What there is to say where the container's init went while a child was made. */
+#define CHILD_ENDED "the container has ended before the session began"
+
 /*
  * fork(2) into the target's pid namespace. Returns the child's pid in ours, 0 in the child, or a
  * negative errno. The child leads a session of its own: it has no way to the operator's terminal.
@@ -21,9 +24,13 @@ pid_t child_fork(const struct namespaces *ns, struct error *err);
 int child_exit_status(int status);
 
 /*
- * Blocks the signals that relay_run() takes from a descriptor; before child_fork(), so that none is
- * lost. *OLD is for the child to put back.
+ * From here until relay_run() takes them: SIGINT, SIGTERM, SIGHUP and SIGQUIT end this process at
+ * once, at whatever it waits for, with a word of why. Nothing has to be undone: all that the set-up
+ * makes ends with us. Those that our caller ignores stay ignored, and SIGPIPE is.
  */
-void child_block_signals(sigset_t *old);
+void child_catch_signals(void);
+
+/* Blocks the signals that relay_run() takes from a descriptor. */
+void child_block_signals(void);
 
 #endif

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,19 +18,25 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "audit/registry.h"
 #include "base/cleanup.h"
 #include "base/exit.h"
 #include "base/log.h"
+#include "base/reap.h"
 #include "base/str.h"
 #include "gate/transition.h"
 #include "session/child.h"
 #include "session/helper.h"
+#include "session/label.h"
 #include "session/mounts.h"
 #include "session/plan.h"
+#include "session/record.h"
 #include "session/relay.h"
 #include "session/session.h"
 #include "session/terminal.h"
 #include "session/tree.h"
+
+#define INIT_END_MS 300 /* an init ends when the last of its pid namespace is waited for */
 
 /* The launcher's file on a read-only mount: no descriptor of it can be opened for writing again. */
 static int open_launcher(struct error *err)
@@ -41,8 +48,9 @@ static int open_launcher(struct error *err)
 }
 
 /* In the child: waits until it is traced, then becomes the launcher. */
-__attribute__((noreturn)) static void become_launcher(
-	int launcher_fd, int sock, const struct terminal *terminal, char **argv)
+__attribute__((noreturn)) static void become_launcher(int launcher_fd, int sock,
+	const struct terminal *terminal, const struct streams *streams,
+	const struct session_options *options)
 {
 	char number[32];
 	char term[256] = "";
@@ -51,15 +59,19 @@ __attribute__((noreturn)) static void become_launcher(
 	struct error err = { 0 };
 	char go;
 
-	if (terminal != NULL && terminal_become(terminal, &err) < 0) {
+	if ((terminal != NULL ? terminal_become(terminal, &err) : streams_become(streams, &err)) <
+		0) {
 		log_error("%s", err.message);
 		_exit(EXIT_OURS);
 	}
 	snprintf(number, sizeof(number), "SALLYPORT_SOCKET=%d", sock);
 	snprintf(term, sizeof(term), "TERM=%s", own_term != NULL ? own_term : "dumb");
 	fcntl(sock, F_SETFD, 0);
+	if (options->exec_fd > STDERR_FILENO) {
+		fcntl(options->exec_fd, F_SETFD, 0);
+	}
 	if (recv(sock, &go, sizeof(go), 0) == (ssize_t)sizeof(go)) {
-		syscall(SYS_execveat, launcher_fd, "", argv, env, AT_EMPTY_PATH);
+		syscall(SYS_execveat, launcher_fd, "", options->argv, env, AT_EMPTY_PATH);
 		log_error("start sallyport-launch: %s", strerror(errno));
 	}
 	_exit(EXIT_OURS);
@@ -70,7 +82,7 @@ static int send_plan(int sock, const struct profile *profile, const struct sessi
 {
 	static struct wire_plan plan;
 	_cleanup_close_ int plan_fd = plan_create(profile, options->cwd, err);
-	int fds[2 + PLAN_NAMESPACES];
+	int fds[PLAN_FDS_MAX];
 
 	if (plan_fd < 0) {
 		return plan_fd;
@@ -83,20 +95,39 @@ static int send_plan(int sock, const struct profile *profile, const struct sessi
 	plan.search = strchr(plan.path, '/') == NULL;
 	plan.n_keep = (uint32_t)options->n_keep;
 	memcpy(plan.keep, options->keep, sizeof(plan.keep));
-	plan_descriptors(profile, plan_fd, fds);
-	int r = wire_send(sock, WIRE_PLAN, &plan, sizeof(plan), fds, ARRAY_SIZE(fds));
+	plan.exec_fd = options->exec_fd;
+	size_t n = plan_descriptors(profile, plan_fd, fds);
+	int r = wire_send(sock, WIRE_PLAN, &plan, sizeof(plan), fds, n);
 	return r < 0 ? error_set(err, -r, "send the plan") : 0;
 }
 
-static int apply(const struct profile *profile, pid_t pid, struct error *err)
+/* The launcher stands at its first instruction: the attempt is recorded, then our half is given. */
+static int launched(struct exec_record *t, struct error *err)
 {
-	char missed[256] = "";
-	int fds[CGROUPS_MAX];
-	size_t n = cgroups_descriptors(&profile->cgroups, fds);
+	int r = exec_record_attempt(t, err);
 
-	int r = transition_apply(pid, fds, n, &profile->limits, missed, sizeof(missed), err);
-	if (r == 0 && missed[0] != '\0') {
-		log_info("not given: %s", missed);
+	if (r == 0) {
+		r = limits_apply(&t->profile->limits, t->pid, t->missed, sizeof(t->missed), err);
+	}
+	if (r == 0 && t->missed[0] != '\0') {
+		log_info("not given: %s", t->missed);
+	}
+	return r;
+}
+
+/* And the container's program: its label is looked at and its beginning recorded. */
+static int executed(struct exec_record *t, int status, struct error *err)
+{
+	int r = transition_verify(t->pid, &t->profile->labels, err);
+
+	if (r == 0) {
+		r = exec_record_outcome(t, true, -1, err);
+	}
+	if (r == 0 && t->options->observer != NULL) {
+		return t->options->observer->begin(t->options->observer, t->pid, err);
+	}
+	if (r == 0) {
+		transition_release(t->pid, status);
 	}
 	return r;
 }
@@ -105,10 +136,10 @@ static int apply(const struct profile *profile, pid_t pid, struct error *err)
  * Follows the child from its own code through the launcher into the container's program and lets it
  * go there. Returns 0; 1 with *STATUS where the launcher ended before.
  */
-static int follow(pid_t pid, const struct profile *profile, int *status, struct error *err)
+static int follow(struct exec_record *t, int *status, struct error *err)
 {
 	for (int execs = 0;;) {
-		if (waitpid(pid, status, __WALL) < 0) {
+		if (waitpid(t->pid, status, __WALL) < 0) {
 			if (errno == EINTR) {
 				continue;
 			}
@@ -119,10 +150,9 @@ static int follow(pid_t pid, const struct profile *profile, int *status, struct 
 			return 1;
 		case TRANSITION_EXEC:
 			if (++execs == 2) {
-				transition_release(pid, *status);
-				return 0;
+				return executed(t, *status, err);
 			}
-			int r = apply(profile, pid, err);
+			int r = launched(t, err);
 			if (r < 0) {
 				return r;
 			}
@@ -130,38 +160,93 @@ static int follow(pid_t pid, const struct profile *profile, int *status, struct 
 		default:
 			break;
 		}
-		transition_resume(pid, *status, PTRACE_CONT);
+		transition_resume(t->pid, *status, PTRACE_CONT);
 	}
 }
 
 /*
- * A process that outlives us only to kill the program should we be killed ourselves: its own
- * session, nothing open but PIPE_FD, whose other end is ours alone, and PIDFD.
+ * A process that outlives us only to kill the program should we be killed ourselves, once it is no
+ * longer traced: its own session, nothing open but PIDFD and a pipe, whose other end is ours alone.
+ * Returns that end, which the caller closes, or -1.
  */
-static void start_guardian(int pidfd, const int pipe_fds[2])
+static int start_guardian(pid_t pid, int pidfd, const struct session_options *options)
 {
+	int ends[2];
 	char byte;
 
+	if (pipe2(ends, O_CLOEXEC) < 0) {
+		return -1;
+	}
 	if (fork() != 0) {
-		return;
+		close(ends[0]);
+		return ends[1];
 	}
 	setsid();
-	int keep[2] = { fcntl(pidfd, F_DUPFD, 100), fcntl(pipe_fds[0], F_DUPFD, 100) };
-	syscall(SYS_close_range, 0, 99, 0);
-	while (read(keep[1], &byte, 1) > 0) {
+	/* Above those that they go to. */
+	int keep[2] = { fcntl(pidfd, F_DUPFD, 2), fcntl(ends[0], F_DUPFD, 2) };
+	dup2(keep[0], 0);
+	dup2(keep[1], 1);
+	syscall(SYS_close_range, 2, UINT32_MAX, 0);
+	while (read(1, &byte, 1) > 0) {
 	}
-	syscall(SYS_pidfd_send_signal, keep[0], SIGKILL, NULL, 0);
+	reap_tree(pid, 0);
+	if (options->audit != NULL) {
+		registry_forget_dead(options->audit->id);
+	}
 	_exit(0);
 }
 
+/* What the recording is told of the one transition that there is. */
+static void mark(struct relay *relay, const char *program)
+{
+	char text[PATH_MAX + 64];
+
+	snprintf(text, sizeof(text), "exec %s (pid %d)", program, relay->child);
+	/* Where that fails, so does what follows, which is looked at. */
+	recording_marker(relay->recording, text);
+}
+
+/*
+ * The program has not begun: R is 1, and STATUS the launcher's, or a negative errno with ERR. Ends
+ * what there is, and says and records why. Returns an exit status or a negative errno.
+ */
+static int failed(struct relay *relay, struct exec_record *t, int r, int status, struct error *err)
+{
+	struct pollfd init = { .fd = t->options->init_pidfd, .events = POLLIN };
+	bool killed = r == 1 && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
+
+	kill(t->pid, SIGKILL);
+	relay_drain(relay);
+	/* All others of its pid namespace go before the init does: that is the cause, then. */
+	bool ended = poll(&init, 1, killed ? INIT_END_MS : 0) == 1;
+	if (ended) {
+		error_set_hint(err, ESRCH, "see sallyport list", CHILD_ENDED);
+	}
+	if (r == 1 && !ended) {
+		/* What stands there is of something that went well in the end. */
+		error_clear(err);
+	}
+	exec_record_outcome(t, false, r == 1 ? status : -1, err);
+	if (ended) {
+		return -ESRCH;
+	}
+	return r == 1 ? child_exit_status(status) : r;
+}
+
+/* Whether the program gets pipes of ours where there is no terminal of its own. */
+static bool wants_pipes(const struct session_options *options)
+{
+	return options->recording != NULL || options->observer != NULL;
+}
+
 static int run(const struct profile *profile, const struct session_options *options,
-	struct terminal *terminal, struct error *err)
+	struct terminal *terminal, struct streams *streams, struct error *err)
 {
 	_cleanup_close_ int launcher_fd = open_launcher(err);
 	_cleanup_close_ int sock = -1;
 	_cleanup_close_ int child_sock = -1;
 	int pair[2];
-	int status;
+	int status = 0;
 
 	if (launcher_fd < 0) {
 		return launcher_fd;
@@ -173,50 +258,65 @@ static int run(const struct profile *profile, const struct session_options *opti
 	child_sock = pair[1];
 	pid_t pid = child_fork(&profile->namespaces, err);
 	if (pid == 0) {
-		become_launcher(launcher_fd, child_sock, terminal, options->argv);
+		/* Else it would never hear of our end. */
+		close(sock);
+		become_launcher(launcher_fd, child_sock, terminal, streams, options);
 	}
 	if (pid < 0) {
 		return pid;
 	}
+	struct relay relay = {
+		.child = pid,
+		.terminal = terminal,
+		.streams = terminal != NULL ? NULL : streams,
+		.observer = options->observer,
+		.recording = options->recording,
+		.record_required = options->record.required,
+		.notice_fd = -1,
+		.watched = { { options->init_pidfd, "the container" } },
+		.n_watched = 1,
+	};
+	streams_started(streams);
 	_cleanup_close_ int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
 	int r = transition_seize(pid, err);
+	_cleanup_close_ int guard_end = r == 0 ? start_guardian(pid, pidfd, options) : -1;
 	if (r == 0 && send(sock, "", 1, MSG_NOSIGNAL) != 1) {
 		r = error_set(err, errno, "start the launcher");
 	}
 	if (r == 0) {
 		r = send_plan(sock, profile, options, err);
 	}
+	struct exec_record t = { .options = options, .profile = profile, .pid = pid, .sock = sock };
 	if (r == 0) {
-		r = follow(pid, profile, &status, err);
+		r = follow(&t, &status, err);
 	}
 	if (r != 0) {
-		kill(pid, SIGKILL);
-		return r == 1 ? child_exit_status(status) : r;
+		return failed(&relay, &t, r, status, err);
 	}
-	_cleanup_close_ int guard_end = -1;
-	int pipe_fds[2];
-	if (pipe2(pipe_fds, O_CLOEXEC) == 0) {
-		guard_end = pipe_fds[1];
-		fcntl(guard_end, F_SETFD, FD_CLOEXEC);
-		start_guardian(pidfd, pipe_fds);
-		close(pipe_fds[0]);
-	}
+	child_block_signals();
 	if (terminal != NULL) {
 		terminal_started(terminal);
 	}
-	struct relay relay = { .child = pid, .terminal = terminal };
-	return relay_run(&relay, err);
+	if (relay.recording != NULL) {
+		mark(&relay, options->argv[0]);
+	}
+	r = relay_run(&relay, err);
+	exec_record_exit(&t, r);
+	return r;
 }
 
 int session_exec(
 	const struct profile *profile, const struct session_options *options, struct error *err)
 {
 	struct terminal terminal = { .master_fd = -1, .slave_fd = -1, .devpts_fd = -1 };
+	struct streams streams = STREAMS_NONE;
 	bool tty = terminal_wanted();
-	sigset_t old;
-	int r = 0;
+	int r = label_check(profile, false, options->trail, err);
 
-	child_block_signals(&old);
+	if (r < 0) {
+		return r;
+	}
+	child_catch_signals();
 	if (tty) {
 		struct tree tree;
 
@@ -226,9 +326,14 @@ int session_exec(
 		}
 		tree_finish(&tree);
 	}
+	if (r == 0 && !tty) {
+		r = streams_open(&streams, &profile->labels, wants_pipes(options),
+			profile->credentials.euid, err);
+	}
 	if (r == 0) {
-		r = run(profile, options, tty ? &terminal : NULL, err);
+		r = run(profile, options, tty ? &terminal : NULL, &streams, err);
 	}
 	terminal_finish(&terminal);
+	streams_finish(&streams);
 	return r;
 }

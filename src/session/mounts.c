@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/log.h"
 
 int mounts_new(const char *type, const struct mount_option *options, unsigned int attributes,
 	struct error *err)
@@ -32,6 +33,28 @@ int mounts_new(const char *type, const struct mount_option *options, unsigned in
 	}
 	int fd = fsmount(fs, FSMOUNT_CLOEXEC, attributes);
 	return fd < 0 ? error_set(err, errno, "mount a %s file system", type) : fd;
+}
+
+int mounts_new_labelled(const char *type, struct mount_option *options, unsigned int attributes,
+	enum lsm_mount labelled, struct error *err)
+{
+	char context[LSM_LABEL_MAX];
+	int r = lsm_mount_context(labelled, context, sizeof(context));
+	size_t n = 0;
+
+	if (r < 0) {
+		log_info("the %s of the session has no SELinux label of its own: sallyport's "
+			 "policy module is not loaded",
+			type);
+	}
+	while (options[n].key != NULL) {
+		n++;
+	}
+	if (r > 0) {
+		options[n] = (struct mount_option){ "context", context };
+		options[n + 1] = (struct mount_option){ NULL, NULL };
+	}
+	return mounts_new(type, options, attributes, err);
 }
 
 int mounts_clone(

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "lsm/lsm.h"
 
 struct mount_option {
 	const char *key;
@@ -22,6 +23,13 @@ struct mount_option {
  */
 int mounts_new(const char *type, const struct mount_option *options, unsigned int attributes,
 	struct error *err);
+
+/*
+ * The same with the label that our policy has for LABELLED; without any where the policy that is
+ * loaded is not ours. OPTIONS has room for one more before its end.
+ */
+int mounts_new_labelled(const char *type, struct mount_option *options, unsigned int attributes,
+	enum lsm_mount labelled, struct error *err);
 
 /*
  * A private copy of the mount at PATH below DIR_FD ("" for DIR_FD itself), with all below it where

@@ -11,6 +11,7 @@
 
 #include "base/cleanup.h"
 #include "base/fd.h"
+#include "base/str.h"
 
 /* The launcher's order (plan.h) in the profile's terms. */
 static const enum namespace_kind kinds[PLAN_NAMESPACES] = {
@@ -81,18 +82,29 @@ static void add_filters(struct block *block, struct plan *plan, const struct sec
 	free(table);
 }
 
+static void add_attributes(struct block *block, struct plan *plan, const struct profile *profile)
+{
+	static struct lsm_attribute attributes[LSM_KINDS];
+	struct plan_attribute table[LSM_KINDS];
+	size_t n = lsm_attributes(&profile->labels, profile->capabilities.no_new_privs, attributes);
+
+	for (size_t i = 0; i < n; i++) {
+		const struct lsm_attribute *a = &attributes[i];
+
+		table[i].late = a->late;
+		table[i].content_size = (uint32_t)strlen(a->content);
+		table[i].content_offset = append(block, a->content, table[i].content_size + 1);
+		table[i].file_offset = append(block, a->file, strlen(a->file) + 1);
+	}
+	plan->n_attributes = (uint32_t)n;
+	plan->attributes_offset = append(block, table, n * sizeof(*table));
+}
+
 static void add_environment(struct block *block, struct plan *plan, const struct environment *env)
 {
-	size_t size = 0;
+	size_t size;
+	char *strings = str_block(env->vars, &size);
 
-	for (size_t i = 0; i < env->count; i++) {
-		size += strlen(env->vars[i]) + 1;
-	}
-	char *strings = malloc(size + 1);
-	char *end = strings;
-	for (size_t i = 0; strings != NULL && i < env->count; i++) {
-		end = stpcpy(end, env->vars[i]) + 1;
-	}
 	if (strings == NULL) {
 		free(block->data);
 		block->data = NULL;
@@ -115,6 +127,8 @@ static void fill(struct plan *plan, const struct profile *profile)
 			plan->namespaces |= 1u << i;
 		}
 	}
+	plan->n_cgroups = (uint32_t)profile->cgroups.count;
+	memcpy(plan->affinity, &profile->limits.affinity, sizeof(plan->affinity));
 	plan->ruid = creds->ruid;
 	plan->euid = creds->euid;
 	plan->suid = creds->suid;
@@ -132,6 +146,9 @@ static void fill(struct plan *plan, const struct profile *profile)
 	plan->cap_ambient = caps->ambient;
 	plan->no_new_privs = caps->no_new_privs;
 }
+
+_Static_assert(CGROUPS_MAX <= PLAN_CGROUPS_MAX, "a plan has room for all cgroups");
+_Static_assert(sizeof(cpu_set_t) == sizeof(((struct plan *)NULL)->affinity), "cpu_set_t");
 
 static int seal(const struct block *block, struct error *err)
 {
@@ -154,7 +171,9 @@ int plan_create(const struct profile *profile, const char *cwd, struct error *er
 {
 	const struct credentials *creds = &profile->credentials;
 	const char *directory = cwd != NULL ? cwd : creds->cwd != NULL ? creds->cwd : "/";
-	struct plan plan = { .magic = PLAN_MAGIC, .cwd_required = cwd != NULL };
+	struct plan plan = {
+		.magic = PLAN_MAGIC, .cwd_required = cwd != NULL, .throw_away = profile->throw_away
+	};
 	struct block block = { 0 };
 
 	append(&block, &plan, sizeof(plan));
@@ -163,6 +182,7 @@ int plan_create(const struct profile *profile, const char *cwd, struct error *er
 	plan.groups_offset = append(&block, creds->groups, creds->n_groups * sizeof(gid_t));
 	add_filters(&block, &plan, &profile->seccomp);
 	plan.cwd_offset = append(&block, directory, strlen(directory) + 1);
+	add_attributes(&block, &plan, profile);
 	add_environment(&block, &plan, &profile->environment);
 	if (block.data == NULL) {
 		return error_set(err, ENOMEM, "write the plan");
@@ -174,13 +194,15 @@ int plan_create(const struct profile *profile, const char *cwd, struct error *er
 	return fd;
 }
 
-void plan_descriptors(const struct profile *profile, int plan_fd, int fds[2 + PLAN_NAMESPACES])
+size_t plan_descriptors(const struct profile *profile, int plan_fd, int fds[PLAN_FDS_MAX])
 {
-	fds[0] = plan_fd;
-	fds[1] = profile->namespaces.root_fd;
+	fds[PLAN_FD_PLAN] = plan_fd;
+	fds[PLAN_FD_ROOT] = profile->namespaces.root_fd;
 	for (int i = 0; i < PLAN_NAMESPACES; i++) {
 		int fd = profile->namespaces.ns[kinds[i]].fd;
 
-		fds[2 + i] = fd >= 0 ? fd : plan_fd; /* a spare: the plan doesn't name it */
+		/* a spare: the plan doesn't name it */
+		fds[PLAN_FD_NAMESPACES + i] = fd >= 0 ? fd : plan_fd;
 	}
+	return PLAN_FD_CGROUPS + cgroups_descriptors(&profile->cgroups, fds + PLAN_FD_CGROUPS);
 }

@@ -15,9 +15,9 @@
 int plan_create(const struct profile *profile, const char *cwd, struct error *err);
 
 /*
- * The descriptors that go with it, as struct wire_plan lists them: PLAN_FD, the root, the
- * namespaces. They stay their owners'.
+ * The descriptors that go with it in the order of enum plan_fd, PLAN_FD the first. They stay their
+ * owners'. Returns how many.
  */
-void plan_descriptors(const struct profile *profile, int plan_fd, int fds[2 + PLAN_NAMESPACES]);
+size_t plan_descriptors(const struct profile *profile, int plan_fd, int fds[PLAN_FDS_MAX]);
 
 #endif

@@ -9,20 +9,57 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "audit/audit.h"
+#include "audit/recording.h"
 #include "base/error.h"
 #include "base/wire.h"
 #include "policy/profile.h"
 
+#define SESSION_REASON_MAX 500 /* bytes of --reason */
+
+/* Whether the session's terminal, or its output where it has none, is recorded. */
+struct session_record {
+	bool asked;    /* by the operator */
+	bool wanted;   /* by him, the site or a rule */
+	bool ruled;    /* by a rule: where, is not for the operator to say */
+	bool required; /* the session ends where it can't go on */
+	bool input;    /* what is typed too */
+	bool input_required;
+	const char *file; /* NULL: one in the site's directory, by the session's id */
+};
+
+/*
+ * Follows the program by ptrace(2), and all that it starts, where it would else be let go. Of
+ * `exec` alone.
+ */
+struct session_observer {
+	/* PID is traced and in its stop after the exec of the container's program: lets it go on.
+	 * Returns 0, or a negative errno where it must not. */
+	int (*begin)(struct session_observer *observer, pid_t pid, struct error *err);
+	/* Takes all stops that there are. True where PID's end is among them; *STATUS is that. */
+	bool (*take)(struct session_observer *observer, pid_t pid, int *status);
+};
+
 struct session_options {
 	const char *subject; /* the container's name */
 	char **argv;	     /* the tool or the container's command, NULL-terminated */
-	const char *cwd; /* -w: the program's directory in the container; NULL: by the profile */
-	bool read_only;	 /* --host-view ro */
-	bool degraded;	 /* go on where a part of the profile can't be copied */
-	char **shares;	 /* --share: host directories, NULL-terminated */
+	const char *cwd;    /* -w: the program's directory in the container; NULL: by the profile */
+	bool read_only;	    /* --host-view ro */
+	bool native_view;   /* --container-view native */
+	bool degraded;	    /* go on where a part of the profile can't be copied */
+	char **shares;	    /* --share: host directories, NULL-terminated */
+	const char *reason; /* --reason, NULL: none */
+	struct session_record record;
+	struct recording *recording;	   /* NULL: none; the caller's */
+	const struct audit_session *audit; /* who is where, for records; NULL where trail is */
+	struct trail *trail;		   /* NULL: nothing is recorded */
 	int keep[WIRE_KEEP_FDS_MAX];
 	size_t n_keep;
+	int exec_fd;	/* above 2: in place of what argv[0] names, or a tool finds below /c, this
+			   descriptor is executed; the caller's, close-on-exec or not */
 	int init_pidfd; /* of the container's init: a session ends with it; -1: not watched */
+	struct session_observer *observer; /* NULL: the program is let go */
+	unsigned int n_before; /* programs that this session of ours has run before this one */
 };
 
 /*

@@ -29,10 +29,11 @@ static int open_ptmx(int dir_fd, struct error *err)
 	struct stat st;
 
 	if (fstatat(dir_fd, "ptmx", &st, AT_SYMLINK_NOFOLLOW) < 0) {
-		return error_set(err, errno, "stat /dev/pts/ptmx");
+		return error_set(err, errno, "look at the container's /dev/pts/ptmx");
 	}
 	if (!S_ISCHR(st.st_mode) || st.st_rdev != makedev(5, 2)) {
-		return error_set(err, ENODEV, "/dev/pts/ptmx");
+		return error_set_hint(err, ENODEV, "without a terminal it works: </dev/null",
+			"the container's /dev/pts/ptmx makes no terminals");
 	}
 	int fd = openat(dir_fd, "ptmx", O_RDWR | O_NOCTTY | O_NOFOLLOW | O_CLOEXEC);
 	return fd < 0 ? error_set(err, errno, "open /dev/pts/ptmx") : fd;
@@ -116,6 +117,24 @@ void terminal_started(struct terminal *terminal)
 	raw = terminal->saved;
 	cfmakeraw(&raw);
 	terminal->raw = tcsetattr(STDIN_FILENO, TCSADRAIN, &raw) == 0;
+}
+
+bool terminal_hides_input(const struct terminal *terminal)
+{
+	struct termios now;
+
+	/* The master tells the modes of the other end. */
+	if (tcgetattr(terminal->master_fd, &now) < 0) {
+		return true;
+	}
+	/*
+	 * Who edits a line takes each key, and the Enter key as it comes or, as zsh does, swapped
+	 * with ^J. Who asks for a password key by key (mysql, systemd-ask-password, sudo with
+	 * pwfeedback) leaves that alone; so do less and busybox's shell, whose input is not
+	 * recorded then: what there is to see of it is in the output.
+	 */
+	bool edits = (now.c_lflag & ICANON) == 0 && (now.c_iflag & (ICRNL | INLCR)) != ICRNL;
+	return (now.c_lflag & ECHO) == 0 && !edits;
 }
 
 void terminal_finish(struct terminal *terminal)

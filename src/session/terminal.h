@@ -38,6 +38,12 @@ void terminal_started(struct terminal *terminal);
 /* Gives the pty our own terminal's size. */
 void terminal_resize(const struct terminal *terminal);
 
+/*
+ * True where the session's programs do not want it seen what is typed now: the terminal does not
+ * echo it, nor do they, as line editors and full-screen programs do.
+ */
+bool terminal_hides_input(const struct terminal *terminal);
+
 /* Puts our own terminal back as it was, closes the pty. NULL is accepted. */
 void terminal_finish(struct terminal *terminal);
 

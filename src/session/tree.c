@@ -9,9 +9,12 @@
 #include <stdlib.h>
 #include <sys/mount.h>
 #include <sys/vfs.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/exit.h"
+#include "base/log.h"
 #include "base/fd.h"
 #include "session/mounts.h"
 
@@ -77,7 +80,8 @@ int tree_capture(struct tree *tree, const struct namespaces *ns, bool whole, str
 	}
 	/* Nothing may go on from inside the container. */
 	if (setns(own, CLONE_NEWNS) < 0 || fchdir(root) < 0 || chroot(".") < 0) {
-		abort();
+		log_error("cannot come back from the container's mounts: %s", strerror(errno));
+		_exit(EXIT_OURS);
 	}
 	if (cwd < 0 || fchdir(cwd) < 0) {
 		r = r < 0 ? r : chdir("/");

@@ -89,14 +89,16 @@ static int listen_at(int dir_fd, struct error *err)
  */
 static int add_launcher(struct world *world, struct error *err)
 {
-	const struct mount_option options[] = {
+	struct mount_option options[] = {
 		{ "source", "sallyport" },
 		{ "mode", "0755" },
 		{ NULL, NULL },
+		{ NULL, NULL },
 	};
 	struct mount_attr read_only = { .attr_set = MOUNT_ATTR_RDONLY };
+	/* Not nosuid: SELinux would not let the launcher change its domain from there. */
 	_cleanup_close_ int fd =
-		mounts_new("tmpfs", options, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, err);
+		mounts_new_labelled("tmpfs", options, MOUNT_ATTR_NODEV, LSM_LAUNCHER, err);
 
 	if (fd < 0) {
 		return fd;

@@ -88,6 +88,10 @@ static int add_task(const char *id, void *data)
 		.id = id,
 		.image = json_member_string(annotations, "io.kubernetes.cri.image-name"),
 	};
+	/* Docker's labels are its daemon's; what stands here is something else. */
+	if (!str_equal(tasks->engine, "docker")) {
+		found.labels = annotations;
+	}
 	if (look_up(tasks, id, &state) == 0) {
 		found.pid = state.pid;
 		found.start_time = state.start_time;

@@ -40,6 +40,7 @@ static int add_inspected(
 	found->engine = "docker";
 	found->id = json_string_at(inspect, id_key);
 	found->image = json_string_at(inspect, "Config/Image");
+	found->labels = json_at(inspect, "Config/Labels", json_type_object);
 	found->paused = json_true_at(inspect, "State/Paused");
 	if (!is_id(found->id)) {
 		return 0;

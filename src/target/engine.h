@@ -28,6 +28,10 @@ int cgroup_list(struct roll *roll, struct error *err);
  */
 int pid_target(struct target *out, pid_t pid, struct error *err);
 
+/* True where process PID lives in the container of TARGET, which runs: by its namespaces, as
+ * target_like() has it. */
+bool target_holds(const struct target *target, pid_t pid);
+
 /* ESRCH-like errors with a reason where PID can't be attached to at all: gVisor's sentry. */
 int pid_check_attachable(pid_t pid, const char *name, struct error *err);
 

@@ -82,7 +82,7 @@ static bool is_of_shared_pid_ns(
 		return true;
 	}
 	return process_is_apart(proc_fd, "mnt") && procfs_ns_id(proc_fd, "mnt", &mnt, NULL) == 0 &&
-	       mnt.dev == container->mnt_ns.dev && mnt.ino == container->mnt_ns.ino &&
+	       ns_id_equal(&mnt, &container->mnt_ns) &&
 	       fd_read_file(proc_fd, "cgroup", CGROUP_MAX, &cgroup, NULL, NULL) == 0 &&
 	       str_equal(cgroup, container->cgroup);
 }
@@ -136,8 +136,7 @@ static int look_for_inner(int proc_fd, const struct process *process, void *data
 
 	if (process->inner_pid == search->inner_pid &&
 		procfs_ns_id(proc_fd, "pid", &ns, NULL) == 0 &&
-		ns.dev == search->container->pid_ns.dev &&
-		ns.ino == search->container->pid_ns.ino) {
+		ns_id_equal(&ns, &search->container->pid_ns)) {
 		search->found = process->pid;
 		return 1;
 	}
@@ -169,6 +168,19 @@ static int find(const struct container *container, const struct target *target, 
 	return error_set(err, ESRCH, "process %d of container %s", number, target->name);
 }
 
+bool target_holds(const struct target *target, pid_t pid)
+{
+	struct container container;
+	struct process process;
+	_cleanup_close_ int proc_fd = procfs_open(pid, NULL);
+	bool holds = look_at_container(&container, target, NULL) == 0 && proc_fd >= 0 &&
+		     process_read(proc_fd, &process, NULL) == 0 &&
+		     is_of_container(&container, proc_fd, &process);
+
+	free(container.cgroup);
+	return holds;
+}
+
 int target_like(const struct target *target, const char *like, pid_t *pid, uint64_t *start_time,
 	struct error *err)
 {
@@ -178,7 +190,7 @@ int target_like(const struct target *target, const char *like, pid_t *pid, uint6
 	int r;
 
 	if (str_to_u64(like, INT32_MAX, &number) < 0 || number == 0) {
-		return error_set(err, 0, "%.64s is not a pid", like);
+		return error_set(err, 0, "--like %.64s: not a pid", like);
 	}
 	r = look_at_container(&container, target, err);
 	if (r == 0) {

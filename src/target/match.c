@@ -182,6 +182,7 @@ int match_find(const struct target_list *list, const char *name, size_t *index, 
 				return 0;
 			}
 			if (n > 1) {
+				qsort(found, n, sizeof(*found), nearer);
 				enumerate(names, sizeof(names), found, n, true);
 				return error_set_hint(err, 0,
 					"name it by its id or pid, or its engine with -t",

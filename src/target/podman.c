@@ -73,7 +73,14 @@ static int add_container(
 			? json_parse(metadata_text, strlen(metadata_text), "metadata", NULL)
 			: NULL;
 	_cleanup_free_ char *pod_name = oci_kubernetes_name(name);
+	_cleanup_free_ char *config_path =
+		str_format("%s/%s/%s/userdata/config.json", storage->graph_root, directory, id);
+	_cleanup_json_ struct json_object *config =
+		config_path != NULL ? state_json(storage->place, config_path, NULL) : NULL;
 	struct found found = {
+		/* Labels are in podman's database alone: as labels count what it was given with
+		 * --annotation. */
+		.labels = json_at(config, "annotations", json_type_object),
 		.engine = pod_name != NULL ? "cri" : "podman",
 		.name = pod_name != NULL ? pod_name : name,
 		.id = id,

@@ -110,7 +110,7 @@ static int compare_ns(int proc_fd, const char *name)
 		procfs_ns_id(self, name, &ours, NULL) < 0) {
 		return -1;
 	}
-	return theirs.dev == ours.dev && theirs.ino == ours.ino;
+	return ns_id_equal(&theirs, &ours);
 }
 
 bool process_shares(int proc_fd, const char *name)

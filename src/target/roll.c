@@ -29,6 +29,55 @@ static int copy(char **out, const char *s)
 	return *out == NULL ? -ENOMEM : 0;
 }
 
+#define LABELS_MAX 1024
+#define LABELS_ROOM (256u * 1024) /* bytes of one container */
+
+/* LABELS as a list of "KEY=VALUE". What is no string, or has a NUL in it, was not set by an engine.
+ */
+static int copy_labels(char ***out, struct json_object *labels)
+{
+	size_t n = 0;
+	size_t used = 0;
+
+	*out = NULL;
+	if (labels == NULL) {
+		return 0;
+	}
+	size_t count = (size_t)json_object_object_length(labels);
+	char **list = calloc((count < LABELS_MAX ? count : LABELS_MAX) + 1, sizeof(*list));
+	if (list == NULL) {
+		return -ENOMEM;
+	}
+	*out = list;
+	json_object_object_foreach(labels, key, value)
+	{
+		size_t size = (size_t)json_object_get_string_len(value);
+		const char *text = json_object_is_type(value, json_type_string)
+					   ? json_object_get_string(value)
+					   : NULL;
+
+		if (text == NULL || strlen(text) != size) {
+			continue;
+		}
+		used += strlen(key) + size;
+		if (n == LABELS_MAX || used > LABELS_ROOM) {
+			/* Some of them are as good as none: rules must not take the rest for all.
+			 */
+			for (size_t i = 0; i < n; i++) {
+				free(list[i]);
+			}
+			free(list);
+			*out = NULL;
+			return 0;
+		}
+		list[n] = str_format("%s=%s", key, text);
+		if (list[n++] == NULL) {
+			return -ENOMEM;
+		}
+	}
+	return 0;
+}
+
 /* Fills in what /proc has to say; leaves TARGET not running where it is not what the engine meant.
  */
 static void check_process(struct target *target, const struct found *found)
@@ -83,7 +132,8 @@ int roll_add(struct roll *roll, const struct found *found)
 		roll->room = room;
 	}
 	if (copy(&target.name, found->name) < 0 || copy(&target.id, found->id) < 0 ||
-		copy(&target.image, found->image) < 0) {
+		copy(&target.image, found->image) < 0 ||
+		copy_labels(&target.labels, found->labels) < 0) {
 		target_finish(&target);
 		return -ENOMEM;
 	}
@@ -150,6 +200,9 @@ static void take_over(struct target *kept, struct target *extra)
 	}
 	if (kept->id == NULL) {
 		kept->id = steal_pointer(&extra->id);
+	}
+	if (kept->labels == NULL && str_equal(kept->engine, extra->engine)) {
+		kept->labels = steal_pointer(&extra->labels);
 	}
 	target_finish(extra);
 }

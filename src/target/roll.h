@@ -7,6 +7,7 @@
 #define TARGET_ROLL_H
 
 #include "base/error.h"
+#include "target/json.h"
 #include "target/target.h"
 
 #define ROLL_MAX 16384	    /* entries; more than that is no host but an attack */
@@ -23,10 +24,11 @@ struct roll {
 struct found {
 	const char *engine; /* static */
 	const char *name;
-	const char *id;	     /* may be NULL */
-	const char *image;   /* may be NULL */
-	pid_t pid;	     /* 0: the engine says that it is not running */
-	uint64_t start_time; /* as the engine recorded it; 0: it did not */
+	const char *id;		    /* may be NULL */
+	const char *image;	    /* may be NULL */
+	struct json_object *labels; /* an object of strings; NULL: not known */
+	pid_t pid;		    /* 0: the engine says that it is not running */
+	uint64_t start_time;	    /* as the engine recorded it; 0: it did not */
 	bool paused;
 	uid_t owner; /* who could have written the state; 0: only the system */
 };

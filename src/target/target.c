@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/str.h"
@@ -147,7 +148,12 @@ static int pick(struct target *out, struct target_list *list, const char *name, 
 			}
 		}
 		if (r < 0 && engine == NULL) {
-			return pid_target(out, (pid_t)number, err);
+			r = pid_target(out, (pid_t)number, err);
+			return r != -ESRCH ? r
+					   : error_set_hint(err, ESRCH, "see sallyport list",
+						     "no container is named %s, and no process "
+						     "has this number",
+						     name);
 		}
 	}
 	if (r < 0) {
@@ -161,10 +167,26 @@ static int pick(struct target *out, struct target_list *list, const char *name, 
 static int check(const struct target *target, struct error *err)
 {
 	if (target->pid == 0) {
-		return error_set(
-			err, 0, "container %s (%s) is not running", target->name, target->engine);
+		return error_set_hint(err, 0, "start it with its engine; see sallyport list",
+			"container %s (%s) is not running", target->name, target->engine);
 	}
 	return pid_check_attachable(target->pid, target->name, err);
+}
+
+/* Why the one that is meant may not have been found. */
+static void explain_unknown(const char *engine, const char *warnings, struct error *err)
+{
+	if (engine != NULL) {
+		error_wrap(err, "-t %s", engine);
+	}
+	if (err == NULL) {
+		return;
+	}
+	size_t used = strlen(err->message);
+	snprintf(err->message + used, sizeof(err->message) - used, "%s%s%.*s",
+		geteuid() != 0 ? "; root sees more of them: use sudo" : "",
+		warnings != NULL ? "; " : "", warnings != NULL ? (int)strcspn(warnings, "\n") : 0,
+		warnings != NULL ? warnings : "");
 }
 
 int target_resolve(struct target *out, const char *name, const char *engine, struct error *err)
@@ -189,12 +211,8 @@ int target_resolve(struct target *out, const char *name, const char *engine, str
 			r = pick(out, &list, name, engine, err);
 			target_list_finish(&list);
 		}
-		/* The one that is meant may be where nothing could be read. */
-		if (r == -ENOENT && warnings != NULL && err != NULL) {
-			size_t used = strlen(err->message);
-
-			snprintf(err->message + used, sizeof(err->message) - used, "; %.*s",
-				(int)strcspn(warnings, "\n"), warnings);
+		if (r == -ENOENT) {
+			explain_unknown(engine, warnings, err);
 		}
 	}
 	if (r == 0) {
@@ -206,6 +224,66 @@ int target_resolve(struct target *out, const char *name, const char *engine, str
 	return r;
 }
 
+bool target_tells_labels(const char *engine)
+{
+	static const char *const telling[] = { "docker", "podman", "containerd", "cri" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(telling); i++) {
+		if (str_equal(engine, telling[i])) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* True where no engine told of TARGET. */
+static bool is_untold(const struct target *target)
+{
+	return str_equal(target->engine, "pid") || str_equal(target->engine, "cgroup");
+}
+
+int target_canonical(struct target *target, struct error *err)
+{
+	struct target_list list;
+	_cleanup_free_ char *warnings = NULL;
+	struct target *found = NULL;
+	int r = target_list(&list, NULL, &warnings, err);
+
+	if (r < 0) {
+		return r;
+	}
+	for (size_t i = 0; i < list.count && found == NULL; i++) {
+		if (list.targets[i].pid == target->pid && !is_untold(&list.targets[i])) {
+			found = &list.targets[i];
+		}
+	}
+	for (size_t i = 0; i < list.count && found == NULL; i++) {
+		if (list.targets[i].pid != 0 && !is_untold(&list.targets[i]) &&
+			target_holds(&list.targets[i], target->pid)) {
+			found = &list.targets[i];
+		}
+	}
+	for (size_t i = 0; i < list.count && found == NULL && str_equal(target->engine, "pid");
+		i++) {
+		if (list.targets[i].pid == target->pid) {
+			found = &list.targets[i];
+		}
+	}
+	if (found != NULL) {
+		/* The process that was meant stays; what it belongs to is told. */
+		pid_t pid = target->pid;
+		uint64_t start_time = target->start_time;
+
+		target_finish(target);
+		*target = *found;
+		*found = (struct target){ 0 };
+		target->pid = pid;
+		target->start_time = start_time;
+	}
+	target_list_finish(&list);
+	return 0;
+}
+
 void target_finish(struct target *target)
 {
 	if (target == NULL) {
@@ -214,6 +292,10 @@ void target_finish(struct target *target)
 	free(target->name);
 	free(target->id);
 	free(target->image);
+	for (size_t i = 0; target->labels != NULL && target->labels[i] != NULL; i++) {
+		free(target->labels[i]);
+	}
+	free(target->labels);
 	*target = (struct target){ 0 };
 }
 

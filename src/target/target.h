@@ -15,11 +15,14 @@
 #include "base/error.h"
 
 struct target {
-	const char *engine;  /* "docker", "podman", ...; static */
-	char *name;	     /* what the operator calls it; owned, never NULL */
-	char *id;	     /* the engine's id; owned, NULL where the engine has none */
-	char *image;	     /* image, or root filesystem's path; owned, NULL where unknown */
-	pid_t pid;	     /* the container's init in our pid namespace; 0: it is not running */
+	const char *engine; /* "docker", "podman", ...; static */
+	char *name;	    /* what the operator calls it; owned, never NULL */
+	char *id;	    /* the engine's id; owned, NULL where the engine has none */
+	char *image;	    /* image, or root filesystem's path; owned, NULL where unknown */
+	char **labels;	    /* "KEY=VALUE" each, NULL at the end; owned. Docker's labels, of podman,
+			       containerd and CRI the annotations; NULL: the engine has none, or they
+			       could not be read (target_tells_labels()) */
+	pid_t pid;	    /* the container's init in our pid namespace; 0: it is not running */
 	uint64_t start_time; /* of pid, clock ticks since boot: procfs_start_time() */
 	bool paused;
 	uid_t owner; /* the user whose engine it is, who could have made up all of the above except
@@ -54,6 +57,16 @@ int target_resolve(struct target *out, const char *name, const char *engine, str
  */
 int target_like(const struct target *target, const char *like, pid_t *pid, uint64_t *start_time,
 	struct error *err);
+
+/* True where ENGINE's containers have labels, so that a target without any could not be read. */
+bool target_tells_labels(const char *engine);
+
+/*
+ * Replaces TARGET by the container that it is, or is a process of, as the first engine that knows
+ * it tells: a name given for another engine, or a pid, does not hide whose it is. One that no
+ * engine tells of stays as it is. Returns 0 or a negative errno.
+ */
+int target_canonical(struct target *target, struct error *err);
 
 /* Comma-separated names of the engines that -t takes. Static. */
 const char *target_engines(void);

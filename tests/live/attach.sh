@@ -64,6 +64,8 @@ check "a file without an interpreter line" gives 'no interpreter line' /c/bin/ba
 check "run from inside /c by a relative name" gives 'script ./script y' sh -c 'cd /c/bin && exec ./script y'
 check "from python's posix_spawn" gives 'of the container' python3 -c 'import subprocess; subprocess.run(["/c/bin/cat", "/etc/mark"])'
 check "no tracer stays" gives 0 sh -c '/c/bin/cat /proc/self/status | sed -n "s/^TracerPid:\t//p"'
+is "a large paste into a tool that draws before it reads on" \
+	"$("$HERE/paste.py" "$sallyport" "$init" </dev/null 2>/dev/null)" 900000
 check "strace works on host tools" attach sh -c 'strace -f ls / 2>&1 | grep -q exit_group'
 check "strace through /.sallyport/enter sees the container's program" \
 	attach sh -c 'strace -f /.sallyport/enter /bin/true 2>&1 | grep -q "execve.*/bin/true.*= 0"'
@@ -82,10 +84,10 @@ attach sh -c 'for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16; do /c/bin/cat /et
 check "many at once" test "$(grep -c 'of the container' "$T/many")" = 16
 
 session() { "$sallyport" attach "$init" -- sleep 30 </dev/null >/dev/null 2>"$T/errors" & front=$!; sleep 1; }
-gone() { [ -z "$(pgrep -f "^$(dirname "$sallyport")/sallyport-(gate|fs)")" ]; }
+gone() { [ -z "$(pgrep -f "^$HELPERS/sallyport-(gate|fs)")" ]; }
 for victim in sallyport-gate sallyport-fs; do
 	session
-	kill -9 "$(pgrep -n -f "^$(dirname "$sallyport")/$victim")"
+	kill -9 "$(pgrep -n -f "^$HELPERS/$victim")"
 	wait "$front"
 	check "$victim killed: the session ends with 125" test $? = 125
 	check "and says so" grep -q "$victim.*has ended" "$T/errors"

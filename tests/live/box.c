@@ -2,14 +2,16 @@
 /*
  * box ROOTFS CGROUP CMD [ARG...]: the smallest container that has everything a session has to copy:
  * namespaces of its own, a cgroup in every hierarchy, docker's default capabilities, two seccomp
- * filters, limits, an environment, a pivoted root. No engine knows it. Prints the pid of its init,
- * then waits for it.
+ * filters, limits, an environment, a pivoted root, and where SELinux is active the labels that an
+ * engine would give. No engine knows it. Prints the pid of its init, then waits for it.
  */
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +22,7 @@
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <cap-ng.h>
@@ -28,6 +31,12 @@
 static const int kept[] = { CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_FOWNER, CAP_FSETID, CAP_KILL,
 	CAP_SETGID, CAP_SETUID, CAP_SETPCAP, CAP_NET_BIND_SERVICE, CAP_NET_RAW, CAP_SYS_CHROOT,
 	CAP_MKNOD, CAP_AUDIT_WRITE, CAP_SETFCAP };
+
+/* A file's and a process's; the two categories are the container's own. */
+#define FILE_CONTEXT "system_u:object_r:container_file_t:s0:c1,c2"
+#define PROCESS_CONTEXT "system_u:system_r:container_t:s0:c1,c2"
+
+static bool selinux;
 
 static void check(int r, const char *what)
 {
@@ -124,6 +133,26 @@ static void load_filter(uint32_t action, const int *calls, size_t n)
 	seccomp_release(filter);
 }
 
+static bool has_selinux(void)
+{
+	return access("/sys/fs/selinux/enforce", F_OK) == 0;
+}
+
+static int label_file(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	check(lsetxattr(path, "security.selinux", FILE_CONTEXT, sizeof(FILE_CONTEXT), 0), path);
+	return 0;
+}
+
+/* A file system of the container's own, with its label. */
+static void mount_new(const char *type, const char *where, unsigned long flags, const char *options)
+{
+	char all[512];
+
+	snprintf(all, sizeof(all), "%s%s", options, selinux ? ",context=\"" FILE_CONTEXT "\"" : "");
+	check(mount(type, where, type, flags, all), where);
+}
+
 static void enter_root(const char *rootfs)
 {
 	static const struct {
@@ -136,7 +165,7 @@ static void enter_root(const char *rootfs)
 	check(mount(rootfs, rootfs, NULL, MS_BIND | MS_REC, NULL), rootfs);
 	check(chdir(rootfs), rootfs);
 	check(mount("proc", "proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL), "proc");
-	check(mount("tmpfs", "dev", "tmpfs", MS_NOSUID, "mode=755"), "dev");
+	mount_new("tmpfs", "dev", MS_NOSUID, "mode=755");
 	for (size_t i = 0; i < sizeof(nodes) / sizeof(nodes[0]); i++) {
 		mode_t old = umask(0);
 
@@ -146,9 +175,8 @@ static void enter_root(const char *rootfs)
 		umask(old);
 	}
 	check(mkdir("dev/pts", 0755), "dev/pts");
-	check(mount("devpts", "dev/pts", "devpts", MS_NOSUID | MS_NOEXEC,
-		      "newinstance,ptmxmode=0666,mode=0620,gid=5"),
-		"devpts");
+	mount_new("devpts", "dev/pts", MS_NOSUID | MS_NOEXEC,
+		"newinstance,ptmxmode=0666,mode=0620,gid=5");
 	check((int)syscall(SYS_pivot_root, ".", "."), "pivot_root");
 	check(umount2(".", MNT_DETACH), "umount");
 	check(chdir("/"), "/");
@@ -186,6 +214,10 @@ int main(int argc, char **argv)
 	if (argc < 4) {
 		errx(1, "usage: box ROOTFS CGROUP CMD [ARG...]");
 	}
+	selinux = has_selinux();
+	if (selinux && nftw(argv[1], label_file, 16, FTW_PHYS) < 0) {
+		err(1, "label %s", argv[1]);
+	}
 	pid_t outer = fork();
 	if (outer == 0) {
 		setsid();
@@ -197,10 +229,14 @@ int main(int argc, char **argv)
 		if (init == 0) {
 			prctl(PR_SET_PDEATHSIG, SIGKILL);
 			check(sethostname("box", 3), "hostname");
-			/* A shell's background job ignores these; a container's init doesn't. */
-			signal(SIGINT, SIG_DFL);
-			signal(SIGQUIT, SIG_DFL);
+			/* A shell's background job ignores some; a container's init doesn't. */
+			for (int sig = 1; sig < NSIG; sig++) {
+				signal(sig, SIG_DFL);
+			}
 			enter_root(argv[1]);
+			if (selinux) {
+				write_file("/proc/thread-self/attr/exec", PROCESS_CONTEXT);
+			}
 			set_profile();
 			execve(argv[3], argv + 3, env);
 			err(1, "%s", argv[3]);

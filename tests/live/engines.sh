@@ -219,8 +219,9 @@ c["linux"]["gidMappings"] = [{"containerID": 0, "hostID": 100000, "size": 65536}
 c["process"]["noNewPrivileges"] = False
 c["mounts"] = [m for m in c["mounts"] if m["type"] != "cgroup"]
 '
-# As little as runc starts.
+# As little as runc starts: one static program in a root that nobody can write to.
 RUNC_MINIMAL='
+c["root"]["readonly"] = True
 c["mounts"] = [m for m in c["mounts"] if m["destination"] == "/proc"]
 c["linux"].update(maskedPaths=[], readonlyPaths=[])
 c["process"]["env"] = []

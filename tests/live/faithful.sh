@@ -47,7 +47,7 @@ faithful()
 	is "$name: argv[0] and AT_EXECFN are as the container has them" \
 		"$(grep -E '^(argv\.0|execfn)=' "$T/said" | tr '\n' ' ')" "argv.0=/probe execfn=/probe "
 	lacks "$name: nothing of the host in it" "$(grep -E '^(env|argv|execfn|call\.cwd)' "$T/said")" \
-		"SALLYPORT|$T|$ROOT_OF_BUILD|=/c/|/\.sallyport"
+		"SALLYPORT|$T|$ROOT_OF_BUILD/sallyport|=/c/|/\.sallyport"
 	is "$name: no word of ours on stderr" "$(cat "$T/errors")" ""
 	exec 8>&-
 	wait_for 5 is_gone "$front" || diag "the front outlives the program"

@@ -2,15 +2,16 @@
 /*
  * What runs inside the containers of the tests: static, needs nothing of the root filesystem.
  *
- *   probe init [KEY=NUMBER...]  a container's pid 1: sets umask, slack (ns), personality and nice
- * as given, then reaps its children until SIGTERM probe show [STATUS]         prints all that it
- * can see of itself as sorted key=value lines probe wait                  the same, then "ready",
- * then waits for the end of its input probe fork                  a container's process that is not
- * its init: like wait, as a child
+ *   probe init [KEY=NUMBER...]
+ *		a container's pid 1: sets umask, slack (ns), personality, nice and more as
+ *		given (see settings_known), then reaps its children until SIGTERM; at SIGUSR1 it
+ *starts a program, see spawn() probe show [STATUS] prints all that it can see of itself as sorted
+ *key=value lines probe wait the same, then "ready", then waits for the end of its input
  */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -23,6 +24,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
@@ -256,19 +258,191 @@ static void end(int sig)
 	ended = sig;
 }
 
+static void write_number(const char *file, unsigned long value)
+{
+	char text[32];
+	int fd = open(file, O_WRONLY | O_CLOEXEC);
+
+	snprintf(text, sizeof(text), "%lu", value);
+	if (fd < 0 || write(fd, text, strlen(text)) < 0) {
+		perror(file);
+	}
+	close(fd);
+}
+
+static void set_umask(unsigned long value)
+{
+	umask((mode_t)value);
+}
+
+static void set_slack(unsigned long value)
+{
+	prctl(PR_SET_TIMERSLACK, value);
+}
+
+static void set_personality(unsigned long value)
+{
+	personality(value);
+}
+
+static void set_nice(unsigned long value)
+{
+	setpriority(PRIO_PROCESS, 0, (int)value);
+}
+
+static void set_oom(unsigned long value)
+{
+	write_number("/proc/self/oom_score_adj", value);
+}
+
+static void set_core(unsigned long value)
+{
+	write_number("/proc/self/coredump_filter", value);
+}
+
+static void set_autogroup(unsigned long value)
+{
+	write_number("/proc/self/autogroup", value);
+}
+
+static void set_ioprio(unsigned long value)
+{
+	syscall(SYS_ioprio_set, 1, 0, value);
+}
+
+static void set_thp(unsigned long value)
+{
+	prctl(PR_SET_THP_DISABLE, value, 0, 0, 0);
+}
+
+static void set_dumpable(unsigned long value)
+{
+	prctl(PR_SET_DUMPABLE, value);
+}
+
+static void set_nofile(unsigned long value)
+{
+	struct rlimit limit;
+
+	getrlimit(RLIMIT_NOFILE, &limit);
+	limit.rlim_cur = value;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+/* SCHED_BATCH, SCHED_IDLE */
+static void set_policy(unsigned long value)
+{
+	struct sched_param param = { 0 };
+
+	sched_setscheduler(0, (int)value, &param);
+}
+
+static void set_cpus(unsigned long value)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	for (int cpu = 0; cpu < 64; cpu++) {
+		if ((value >> cpu & 1) != 0) {
+			CPU_SET(cpu, &set);
+		}
+	}
+	sched_setaffinity(0, sizeof(set), &set);
+}
+
+/* PR_SPEC_STORE_BYPASS, PR_SPEC_INDIRECT_BRANCH: PR_SPEC_DISABLE */
+static void set_speculation(unsigned long value)
+{
+	prctl(PR_SET_SPECULATION_CTRL, 0, value, 0, 0);
+	prctl(PR_SET_SPECULATION_CTRL, 1, value, 0, 0);
+}
+
+/* PR_SET_MDWE: no other process can see it, so nothing outside can copy it. */
+static void set_mdwe(unsigned long value)
+{
+	prctl(65, value, 0, 0, 0);
+}
+
+static const struct {
+	const char *name;
+	void (*set)(unsigned long value);
+} settings_known[] = {
+	{ "umask", set_umask },
+	{ "slack", set_slack },
+	{ "personality", set_personality },
+	{ "nice", set_nice },
+	{ "oom", set_oom },
+	{ "core", set_core },
+	{ "autogroup", set_autogroup },
+	{ "ioprio", set_ioprio },
+	{ "thp", set_thp },
+	{ "dump", set_dumpable },
+	{ "nofile", set_nofile },
+	{ "policy", set_policy },
+	{ "cpus", set_cpus },
+	{ "speculation", set_speculation },
+	{ "mdwe", set_mdwe },
+};
+
 static void set(const char *setting)
 {
-	const char *equals = strchr(setting, '=');
-	unsigned long value = equals != NULL ? strtoul(equals + 1, NULL, 0) : 0;
+	size_t length = strcspn(setting, "=");
+	unsigned long value = setting[length] == '=' ? strtoul(setting + length + 1, NULL, 0) : 0;
 
-	if (strncmp(setting, "umask=", 6) == 0) {
-		umask((mode_t)value);
-	} else if (strncmp(setting, "slack=", 6) == 0) {
-		prctl(PR_SET_TIMERSLACK, value);
-	} else if (strncmp(setting, "personality=", 12) == 0) {
-		personality(value);
-	} else if (strncmp(setting, "nice=", 5) == 0) {
-		setpriority(PRIO_PROCESS, 0, (int)value);
+	for (size_t i = 0; i < sizeof(settings_known) / sizeof(settings_known[0]); i++) {
+		if (strlen(settings_known[i].name) == length &&
+			strncmp(settings_known[i].name, setting, length) == 0) {
+			settings_known[i].set(value);
+		}
+	}
+}
+
+/* Where who started the container finds the pipes of spawn(): /proc/PID/fd. */
+#define REQUESTS_FD 40
+#define ANSWERS_FD 41
+
+/*
+ * A process that the container started by itself: the program whose path comes as a line through
+ * the pipe of requests, with that and the pipe of answers as its 0 and 1. No shell is needed.
+ */
+static void spawn(void)
+{
+	static char name[] = "sallyport-probe";
+	char path[256];
+	char *argv[] = { name, NULL };
+	sigset_t none;
+	size_t n = 0;
+
+	if (fork() != 0) {
+		return;
+	}
+	while (n < sizeof(path) - 1 && read(REQUESTS_FD, path + n, 1) == 1 && path[n] != '\n') {
+		n++;
+	}
+	path[n] = '\0';
+	dup2(REQUESTS_FD, STDIN_FILENO);
+	dup2(ANSWERS_FD, STDOUT_FILENO);
+	close_range(3, ~0U, 0);
+	sigemptyset(&none);
+	signal(SIGINT, SIG_DFL);
+	signal(SIGTERM, SIG_DFL);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	execv(path, argv);
+	_exit(127);
+}
+
+static void make_pipes(void)
+{
+	int requests[2];
+	int answers[2];
+
+	if (pipe(requests) == 0 && pipe(answers) == 0) {
+		dup2(requests[0], REQUESTS_FD);
+		dup2(answers[1], ANSWERS_FD);
+		for (int i = 0; i < 2; i++) {
+			close(requests[i]);
+			close(answers[i]);
+		}
 	}
 }
 
@@ -284,6 +458,8 @@ static int init(char **settings)
 	sigemptyset(&all);
 	sigaddset(&all, SIGCHLD);
 	sigaddset(&all, SIGTERM);
+	sigaddset(&all, SIGUSR1);
+	make_pipes();
 	sigprocmask(SIG_BLOCK, &all, NULL);
 	for (;;) {
 		int sig = 0;
@@ -291,6 +467,9 @@ static int init(char **settings)
 		sigwait(&all, &sig);
 		if (sig == SIGTERM) {
 			return 0;
+		}
+		if (sig == SIGUSR1) {
+			spawn();
 		}
 		while (waitpid(-1, NULL, WNOHANG) > 0) {
 		}

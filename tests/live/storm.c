@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * storm COUNT WORKERS [PROGRAM ANSWER]...: starts COUNT programs in every way that there is, from
- * WORKERS processes at once. Each program gets one argument, "world", and has to print its ANSWER
- * and to exit with 0. Says what went wrong, then a line for all.
+ * storm [-w WAY] COUNT WORKERS [PROGRAM ANSWER]...: starts COUNT programs in every way that there
+ * is, or in the one WAY, from WORKERS processes at once. Each program gets one argument, "world",
+ * and has to print its ANSWER and to exit with 0. Says what went wrong, then a line for all.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -166,7 +166,7 @@ static pid_t by_int80(const struct job *job)
 static const struct way {
 	const char *name;
 	pid_t (*start)(const struct job *job);
-} ways[] = {
+} all_ways[] = {
 	{ "fork", by_fork },
 	{ "vfork", by_vfork },
 	{ "posix_spawn", by_posix_spawn },
@@ -176,7 +176,8 @@ static const struct way {
 	{ "int80", by_int80 },
 };
 /* How many of the ways there are: int80, the last, needs a kernel with 32-bit emulation. */
-static unsigned int n_ways = sizeof(ways) / sizeof(ways[0]);
+static unsigned int n_ways = sizeof(all_ways) / sizeof(all_ways[0]);
+static const struct way *ways = all_ways;
 
 static bool has_int80(void)
 {
@@ -255,6 +256,19 @@ static int worker(unsigned int number, unsigned int count, char **paths)
 	return wrong > 0;
 }
 
+/* Takes the one way NAME alone. */
+static bool choose_way(const char *name)
+{
+	for (unsigned int i = 0; i < n_ways; i++) {
+		if (strcmp(all_ways[i].name, name) == 0) {
+			ways = &all_ways[i];
+			n_ways = 1;
+			return true;
+		}
+	}
+	return false;
+}
+
 static void hung(int sig)
 {
 	static const char message[] = "wrong: a program hangs\n";
@@ -265,17 +279,24 @@ static void hung(int sig)
 
 int main(int argc, char **argv)
 {
-	unsigned int count = argc > 4 ? (unsigned int)atoi(argv[1]) : 0;
-	unsigned int workers = argc > 4 ? (unsigned int)atoi(argv[2]) : 0;
+	bool one_way = argc > 2 && strcmp(argv[1], "-w") == 0;
 	int failed = 0;
 	int status;
 
-	if (count == 0 || workers == 0 || argc % 2 == 0) {
-		fprintf(stderr, "usage: storm COUNT WORKERS [PROGRAM ANSWER]...\n");
-		return 2;
-	}
 	if (!has_int80()) {
 		n_ways--;
+	}
+	if (one_way && !choose_way(argv[2])) {
+		fprintf(stderr, "storm: there is no way %s here\n", argv[2]);
+		return 2;
+	}
+	argc -= one_way ? 2 : 0;
+	argv += one_way ? 2 : 0;
+	unsigned int count = argc > 4 ? (unsigned int)atoi(argv[1]) : 0;
+	unsigned int workers = argc > 4 ? (unsigned int)atoi(argv[2]) : 0;
+	if (count == 0 || workers == 0 || argc % 2 == 0) {
+		fprintf(stderr, "usage: storm [-w WAY] COUNT WORKERS [PROGRAM ANSWER]...\n");
+		return 2;
 	}
 	for (unsigned int i = 0; i < workers; i++) {
 		if (fork() == 0) {

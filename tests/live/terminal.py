@@ -7,6 +7,7 @@ expression EXPECT has been printed (after what the last step saw) and then does 
   text           typed; with Python's escapes, \\x03 is ^C
   @resize=RxC    the window changes its size
   @hangup        the terminal goes away
+  @stall         nothing is read any more, until COMMAND, which gets a TERM after a second, has ended
   @wait          nothing
   @kill=SIGNAL   COMMAND itself gets a signal (a number)
 Prints all that came from the terminal, then "[status N]" (or "[signal N]", or "[timeout]" with the
@@ -30,13 +31,20 @@ def set_size(fd, size):
     fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
 
-def do(send, pid, master):
+def do(send, pid, master, deadline):
     """Does one step; the master's descriptor afterwards, -1 when it was closed."""
     if send.startswith("@resize="):
         set_size(master, send[8:])
     elif send == "@hangup":
         os.close(master)
         return -1
+    elif send == "@stall":
+        time.sleep(1)
+        os.kill(pid, signal.SIGTERM)
+        while os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is None:
+            if time.monotonic() > deadline:
+                break
+            time.sleep(0.02)
     elif send.startswith("@kill="):
         os.kill(pid, int(send[6:]))
     elif send != "@wait":
@@ -53,7 +61,7 @@ def play(pid, master, steps, deadline):
             if not found:
                 break
             start += found.end()
-            master = do(steps.pop(0)[1], pid, master)
+            master = do(steps.pop(0)[1], pid, master, deadline)
         ended, status = os.waitpid(pid, os.WNOHANG)
         ready = master >= 0 and select.select([master], [], [], 0.02)[0]
         if master < 0:

@@ -319,7 +319,6 @@ static void test_limits_apply(void **state)
 	assert_int_equal(to.limits.rlimits[RLIMIT_NOFILE].rlim_max, 222);
 	assert_int_equal(to.limits.nice, 5);
 	assert_int_equal(to.limits.timer_slack_ns, 123456);
-	assert_memory_equal(&to.limits.affinity, &from.limits.affinity, sizeof(to.limits.affinity));
 	assert_string_equal(missed, "");
 
 	/* What is refused is named, however small the room for it. */

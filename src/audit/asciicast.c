@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "audit/asciicast.h"
+
+#include <endian.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <json-c/json.h>
+
+#include "base/str.h"
+
+#define REPLACEMENT "\xef\xbf\xbd" /* U+FFFD */
+
+/* Well-formed UTF-8: The Unicode Standard, table 3-7. Later bytes are 80..BF, the second one is
+ * narrower. */
+static const struct {
+	unsigned char length;
+	unsigned char second_first, second_last;
+} forms[] = {
+	{ 2, 0x80, 0xbf }, /* C2..DF */
+	{ 3, 0xa0, 0xbf }, /* E0 */
+	{ 3, 0x80, 0xbf }, /* E1..EC */
+	{ 3, 0x80, 0x9f }, /* ED */
+	{ 3, 0x80, 0xbf }, /* EE..EF */
+	{ 4, 0x90, 0xbf }, /* F0 */
+	{ 4, 0x80, 0xbf }, /* F1..F3 */
+	{ 4, 0x80, 0x8f }, /* F4 */
+};
+
+enum piece { WHOLE, CUT, BROKEN };
+
+/* The row of forms for a first byte; -1: no character begins with it. */
+static int form_of(unsigned char first)
+{
+	static const signed char of_three[16] = { 1, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 3, 4, 4 };
+	static const signed char of_four[16] = { 5, 6, 6, 6, 7, -1, -1, -1, -1, -1, -1, -1, -1, -1,
+		-1, -1 };
+
+	switch (first >> 4) {
+	case 0xc:
+		return first >= 0xc2 ? 0 : -1;
+	case 0xd:
+		return 0;
+	case 0xe:
+		return of_three[first & 0xf];
+	case 0xf:
+		return of_four[first & 0xf];
+	default:
+		return -1;
+	}
+}
+
+/* What the character at S is, of which at most N bytes are there; *LENGTH says how many of them are
+ * its (or are broken together). */
+static enum piece look_at(const unsigned char *s, size_t n, size_t *length)
+{
+	int form = form_of(s[0]);
+	size_t i = 1;
+
+	*length = 1;
+	if (form < 0) {
+		return BROKEN;
+	}
+	if (n > 1 && (s[1] < forms[form].second_first || s[1] > forms[form].second_last)) {
+		return BROKEN;
+	}
+	while (i < forms[form].length && i < n && (s[i] & 0xc0) == 0x80) {
+		i++;
+	}
+	*length = i;
+	if (i == forms[form].length) {
+		return WHOLE;
+	}
+	return i == n ? CUT : BROKEN;
+}
+
+#define EACH_BYTE(b) (0x0101010101010101ull * (b))
+#define HAS_ZERO(x) (((x)-EACH_BYTE(0x01)) & ~(x)&EACH_BYTE(0x80))
+
+/*
+ * Copies what of the N bytes at S stands for itself in a JSON string, up to the first byte that
+ * doesn't. Returns how many. Eight at a time: of megabytes of plain text a recording is made. OUT
+ * has room for 8 bytes more than that.
+ */
+static size_t put_plain(char *out, const unsigned char *s, size_t n)
+{
+	size_t i = 0;
+
+	for (; i + 8 <= n; i += 8) {
+		uint64_t x;
+
+		memcpy(&x, s + i, sizeof(x));
+		memcpy(out + i, &x, sizeof(x));
+		/* The lowest bit that is set is always right; those above it may be carried over.
+		 */
+		uint64_t special = (x & EACH_BYTE(0x80)) |
+				   ((x - EACH_BYTE(0x20)) & ~x & EACH_BYTE(0x80)) |
+				   HAS_ZERO(x ^ EACH_BYTE('"')) | HAS_ZERO(x ^ EACH_BYTE('\\'));
+		special = le64toh(special);
+		if (special != 0) {
+			return i + (size_t)__builtin_ctzll(special) / 8;
+		}
+	}
+	for (; i < n && s[i] >= 0x20 && s[i] < 0x80 && s[i] != '"' && s[i] != '\\'; i++) {
+		out[i] = (char)s[i];
+	}
+	return i;
+}
+
+static char *put(char *out, const void *data, size_t size)
+{
+	memcpy(out, data, size);
+	return out + size;
+}
+
+static char *put_escaped(char *out, unsigned char c)
+{
+	static const char digits[] = "0123456789abcdef";
+	static const char names[0x20] = {
+		['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n', ['\f'] = 'f', ['\r'] = 'r'
+	};
+
+	*out++ = '\\';
+	if (c >= 0x20) {
+		*out++ = (char)c;
+	} else if (names[c] != '\0') {
+		*out++ = names[c];
+	} else {
+		out = put(out, "u00", 3);
+		*out++ = digits[c >> 4];
+		*out++ = digits[c & 0xf];
+	}
+	return out;
+}
+
+/* The N bytes at S as the inside of a JSON string. Returns how many were taken: all but a CUT
+ * character at the end, which is replaced unless KEEP_CUT. */
+static size_t put_text(char **out, const unsigned char *s, size_t n, bool keep_cut)
+{
+	size_t i = 0;
+
+	while (i < n) {
+		size_t length = put_plain(*out, s + i, n - i);
+
+		*out += length;
+		i += length;
+		for (; i < n && s[i] >= 0x80; i += length) {
+			enum piece piece = look_at(s + i, n - i, &length);
+
+			if (piece == CUT && keep_cut) {
+				return i;
+			}
+			if (piece != WHOLE) {
+				*out = put(*out, REPLACEMENT, strlen(REPLACEMENT));
+				continue;
+			}
+			for (size_t k = 0; k < length; k++) {
+				*(*out)++ = (char)s[i + k];
+			}
+		}
+		for (; i < n && (s[i] < 0x20 || s[i] == '"' || s[i] == '\\'); i++) {
+			*out = put_escaped(*out, s[i]);
+		}
+	}
+	return i;
+}
+
+/* The character that STREAM holds the beginning of, with what DATA has of its rest. Returns how
+ * many bytes of DATA were taken. */
+static size_t put_pending(
+	char **out, struct cast_stream *stream, const unsigned char *data, size_t size)
+{
+	unsigned char joined[CAST_PENDING_MAX + 4];
+	size_t had = stream->n_pending;
+	size_t more = size < 4 ? size : 4;
+	size_t length;
+
+	memcpy(joined, stream->pending, had);
+	memcpy(joined + had, data, more);
+	enum piece piece = look_at(joined, had + more, &length);
+	if (piece == CUT) {
+		/* Everything there was is the beginning of it still. */
+		memcpy(stream->pending, joined, had + more);
+		stream->n_pending = had + more;
+		return more;
+	}
+	stream->n_pending = 0;
+	*out = piece == WHOLE ? put(*out, joined, length)
+			      : put(*out, REPLACEMENT, strlen(REPLACEMENT));
+	return length > had ? length - had : 0;
+}
+
+size_t cast_event(char *out, double seconds, enum cast_code code, struct cast_stream *stream,
+	const char *data, size_t size)
+{
+	const unsigned char *s = (const unsigned char *)data;
+	char *at = out + sprintf(out, "[%.6f, \"%c\", \"", seconds, (char)code);
+	const char *text = at;
+
+	if (stream != NULL && stream->n_pending > 0 && size > 0) {
+		size_t taken = put_pending(&at, stream, s, size);
+
+		s += taken;
+		size -= taken;
+	}
+	size_t taken = put_text(&at, s, size, stream != NULL);
+	if (taken < size) {
+		stream->n_pending = size - taken;
+		memcpy(stream->pending, s + taken, stream->n_pending);
+	}
+	if (at == text) {
+		return 0;
+	}
+	return (size_t)(put(at, "\"]\n", 3) - out);
+}
+
+size_t cast_end(char *out, double seconds, enum cast_code code, struct cast_stream *stream)
+{
+	if (stream->n_pending == 0) {
+		return 0;
+	}
+	stream->n_pending = 0;
+	return (size_t)sprintf(out, "[%.6f, \"%c\", \"" REPLACEMENT "\"]\n", seconds, (char)code);
+}
+
+/* A string that comes from outside may be no UTF-8; then it isn't JSON either. */
+static void add_string(struct json_object *object, const char *key, const char *value)
+{
+	if (value == NULL) {
+		return;
+	}
+	size_t size = strlen(value);
+	char *clean = malloc(3 * size + 1);
+	char *at = clean;
+	if (clean == NULL) {
+		return;
+	}
+	for (size_t i = 0, length; i < size; i += length) {
+		const unsigned char *s = (const unsigned char *)value + i;
+		bool whole = *s < 0x80;
+
+		length = 1;
+		whole = whole || look_at(s, size - i, &length) == WHOLE;
+		at = whole ? put(at, s, length) : put(at, REPLACEMENT, strlen(REPLACEMENT));
+	}
+	json_object_object_add(object, key, json_object_new_string_len(clean, (int)(at - clean)));
+	free(clean);
+}
+
+char *cast_header(const struct cast_header *header)
+{
+	struct json_object *object = json_object_new_object();
+	struct json_object *env = json_object_new_object();
+
+	json_object_object_add(object, "version", json_object_new_int(2));
+	json_object_object_add(object, "width", json_object_new_int((int)header->columns));
+	json_object_object_add(object, "height", json_object_new_int((int)header->rows));
+	json_object_object_add(object, "timestamp", json_object_new_int64(header->timestamp));
+	add_string(object, "command", header->command);
+	add_string(object, "title", header->title);
+	add_string(env, "TERM", header->term);
+	add_string(env, "SHELL", header->shell);
+	add_string(env, "SALLYPORT_SESSION", header->session);
+	json_object_object_add(object, "env", env);
+	char *line = str_format(
+		"%s\n", json_object_to_json_string_ext(
+				object, JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE));
+	json_object_put(object);
+	return line;
+}

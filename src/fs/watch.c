@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "fs/watch.h"
+
+#include <errno.h>
+#include <linux/magic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <sys/vfs.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/str.h"
+#include "fs/fs.h"
+#include "fs/inode_fd.h"
+#include "fs/watch_table.h"
+
+#define TRUST_SECONDS 60.0
+#define TRUST_ATTR_SECONDS 10.0
+
+/* So many looks speak for watching a directory. */
+#define LOOKS_MIN 2
+
+#define NAME_EVENTS (IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO)
+#define WATCHED_EVENTS                                                                             \
+	(NAME_EVENTS | IN_MODIFY | IN_ATTRIB | IN_CLOSE_WRITE | IN_ONLYDIR | IN_EXCL_UNLINK)
+
+/* Local file systems, of which every change goes through this kernel. An overlay's are seen where
+ * they are made through it. */
+static const long told_of[] = {
+	EXT4_SUPER_MAGIC,
+	XFS_SUPER_MAGIC,
+	BTRFS_SUPER_MAGIC,
+	F2FS_SUPER_MAGIC,
+	TMPFS_MAGIC,
+	OVERLAYFS_SUPER_MAGIC,
+};
+
+static bool tells_changes(int fd)
+{
+	struct statfs st;
+
+	if (fstatfs(fd, &st) != 0) {
+		return false;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(told_of); i++) {
+		if ((long)st.f_type == told_of[i]) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static struct watch *add_watch(struct fs *fs, struct inode *dir, int dir_fd)
+{
+	struct watcher *watcher = &fs->watch;
+
+	if (watcher->n >= watcher->max || !tells_changes(dir_fd)) {
+		return NULL;
+	}
+	struct watch *watch = calloc(1, sizeof(*watch));
+
+	if (watch == NULL) {
+		return NULL;
+	}
+	watch->wd = inotify_add_watch(watcher->inotify_fd, fs_fd_name(dir_fd).text, WATCHED_EVENTS);
+	if (watch->wd < 0) {
+		free(watch);
+		return NULL;
+	}
+	watch->dir = dir;
+	watch_table_add(fs, watch);
+	return watch;
+}
+
+void watch_look(struct fs *fs, struct inode *dir, int dir_fd, unsigned weight, struct look *look)
+{
+	struct watcher *watcher = &fs->watch;
+
+	*look = (struct look){ 0 };
+	if (!watcher->on || dir->type != S_IFDIR) {
+		return;
+	}
+	pthread_mutex_lock(&watcher->lock);
+	struct watch *watch = dir->watch;
+
+	if (watch == NULL && watch_now() >= dir->quiet_until) {
+		dir->looks += weight;
+		if (dir->looks >= LOOKS_MIN) {
+			watch = add_watch(fs, dir, dir_fd);
+			if (watch == NULL) {
+				dir->quiet_until = watch_now() + QUIET_MS;
+			}
+		}
+	}
+	if (watch != NULL) {
+		look->promising = true;
+		look->seq = watch->seq;
+	}
+	pthread_mutex_unlock(&watcher->lock);
+}
+
+/* An attribute of a file with other names may change by those, and that of one that is mounted here
+ * where it really is. */
+static bool told_in(const struct inode *dir, const struct statx *stx)
+{
+	return !S_ISDIR(stx->stx_mode) && stx->stx_nlink == 1 && stx->stx_mnt_id == dir->key.mnt;
+}
+
+double watch_promise(struct fs *fs, struct inode *dir, const struct look *look, const char *name,
+	const struct statx *stx, double *attr)
+{
+	struct watcher *watcher = &fs->watch;
+	double seconds = 0;
+
+	if (attr != NULL) {
+		*attr = 0;
+	}
+	if (!look->promising) {
+		return 0;
+	}
+	pthread_mutex_lock(&watcher->lock);
+	if (dir->watch != NULL && dir->watch->seq == look->seq) {
+		struct promise *promise = promise_make(dir->watch, name);
+
+		if (promise != NULL) {
+			seconds = TRUST_SECONDS;
+			promise->negative = stx == NULL;
+		}
+		if (promise != NULL && stx != NULL) {
+			promise->key = inode_key_of(stx);
+			promise->attr = told_in(dir, stx);
+			*attr = promise->attr ? TRUST_ATTR_SECONDS : 0;
+		}
+	}
+	pthread_mutex_unlock(&watcher->lock);
+	return seconds;
+}
+
+bool watch_listing(struct fs *fs, struct inode *dir, bool *keep)
+{
+	bool cached = false;
+
+	*keep = false;
+	if (!fs->watch.on) {
+		return false;
+	}
+	pthread_mutex_lock(&fs->watch.lock);
+	if (dir->watch != NULL) {
+		cached = true;
+		*keep = dir->watch->listed;
+		dir->watch->listed = true;
+	}
+	pthread_mutex_unlock(&fs->watch.lock);
+	return cached;
+}
+
+void watch_look_at(struct fs *fs, struct inode *inode, struct look *look)
+{
+	struct watcher *watcher = &fs->watch;
+
+	*look = (struct look){ 0 };
+	if (!watcher->on || inode->synthetic) {
+		return;
+	}
+	pthread_mutex_lock(&watcher->lock);
+	pthread_mutex_lock(&fs->inodes.lock);
+	struct inode *dir = inode->type == S_IFDIR ? inode : inode->parent;
+
+	if (dir != NULL && dir->watch != NULL) {
+		look->promising = true;
+		look->seq = dir->watch->seq;
+		look->dir = dir;
+		dir->refs++;
+	}
+	pthread_mutex_unlock(&fs->inodes.lock);
+	pthread_mutex_unlock(&watcher->lock);
+}
+
+/* Is INODE still what was promised under its name in DIR? */
+static struct promise *promised(struct inode *dir, const struct inode *inode)
+{
+	struct promise *promise = inode->parent == dir && inode->name != NULL
+					  ? promise_find(dir->watch, inode->name)
+					  : NULL;
+
+	return promise != NULL && !promise->negative && inode_key_equal(&promise->key, &inode->key)
+		       ? promise
+		       : NULL;
+}
+
+double watch_promise_attr(
+	struct fs *fs, struct inode *inode, struct look *look, const struct statx *stx)
+{
+	struct watcher *watcher = &fs->watch;
+	double seconds = 0;
+
+	if (look->dir == NULL) {
+		return 0;
+	}
+	pthread_mutex_lock(&watcher->lock);
+	pthread_mutex_lock(&fs->inodes.lock);
+	struct watch *watch = look->dir->watch;
+
+	if (stx != NULL && watch != NULL && watch->seq == look->seq) {
+		if (look->dir == inode) {
+			watch->attr = true;
+			seconds = TRUST_ATTR_SECONDS;
+		} else if (told_in(look->dir, stx)) {
+			struct promise *promise = promised(look->dir, inode);
+
+			if (promise != NULL) {
+				promise->attr = true;
+				seconds = TRUST_ATTR_SECONDS;
+			}
+		}
+	}
+	inode_unref_locked(&fs->inodes, look->dir);
+	pthread_mutex_unlock(&fs->inodes.lock);
+	pthread_mutex_unlock(&watcher->lock);
+	look->dir = NULL;
+	return seconds;
+}
+
+void watch_own_begin(struct fs *fs, struct own_change *own, struct inode *dir, const char *name)
+{
+	*own = (struct own_change){ .dir = dir, .name = name };
+	if (!fs->watch.on) {
+		return;
+	}
+	pthread_mutex_lock(&fs->watch.lock);
+	own->next = fs->watch.own;
+	fs->watch.own = own;
+	if (dir->watch == NULL) {
+		/* what is being worked in isn't worth it */
+		dir->looks = 0;
+		dir->quiet_until = watch_now() + QUIET_MS;
+	}
+	pthread_mutex_unlock(&fs->watch.lock);
+}
+
+enum own_result watch_own_end(struct fs *fs, struct own_change *own, bool made)
+{
+	enum own_result result = OWN_ALONE;
+
+	if (!fs->watch.on) {
+		return OWN_ALONE;
+	}
+	pthread_mutex_lock(&fs->watch.lock);
+	for (struct own_change **at = &fs->watch.own; *at != NULL; at = &(*at)->next) {
+		if (*at == own) {
+			*at = own->next;
+			break;
+		}
+	}
+	if (made && own->dir->watch != NULL && promise_drop(own->dir->watch, own->name)) {
+		result = OWN_PROMISED;
+	}
+	if (own->events > made) {
+		result = OWN_RACED;
+	}
+	pthread_mutex_unlock(&fs->watch.lock);
+	return result;
+}

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Lets the kernel trust names and attributes for a while, and takes that back the moment they
+ * change behind the view.
+ *
+ * A directory that is looked at again and again is watched (inotify(7)). What the kernel is told
+ * about its entries from then on is a promise, remembered by name. An event on it withdraws the
+ * promise and expires what the kernel has of it. The event is read by a real-time thread that is
+ * bound to the processor on which the change was made: it runs before the system call that made the
+ * change returns to its program, so that nobody who can know of the change finds the old state.
+ * Where any of this can't be had, nothing is promised and the kernel asks each time.
+ *
+ * No event tells that a file got another name elsewhere (its count of links), was read (its time of
+ * access) or written to through a mapping (its times, until that is closed): these may be as old as
+ * attributes may be trusted.
+ */
+#ifndef FS_WATCH_H
+#define FS_WATCH_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/stat.h>
+
+#include "base/error.h"
+
+struct fs;
+struct inode;
+struct mount_line;
+struct own_change;
+struct watch;
+
+#define WATCH_THREADS_MAX 16
+
+struct watcher {
+	pthread_mutex_t lock; /* taken before the table of inodes' */
+	pthread_mutex_t drain;
+	int inotify_fd;
+	int wake_fds[WATCH_THREADS_MAX]; /* by processor; eventfd(2) */
+	int n_threads;
+	struct mount_line *mounts; /* of the host, sorted; with the drain lock held */
+	size_t n_mounts;
+	bool ready;		/* the threads run */
+	bool on;		/* and the kernel knows how to expire */
+	struct watch **buckets; /* by inotify's number */
+	size_t n, max;
+	struct own_change *own;
+};
+
+/* A look at a directory's entries, or at one inode's attributes. */
+struct look {
+	struct inode *dir; /* with a ref, by watch_look_at() alone; NULL: nothing to promise */
+	uint32_t seq;
+	bool promising;
+};
+
+/* A change of NAME in DIR that is being made through the view. */
+struct own_change {
+	struct own_change *next;
+	struct inode *dir;
+	const char *name;
+	unsigned events;
+};
+
+/* Starts the threads; without them nothing is promised. LIMIT of the watches at one time. */
+void watch_start(struct fs *fs);
+
+/* The kernel speaks protocol 7.MINOR. */
+void watch_negotiate(struct fs *fs, unsigned minor);
+
+/*
+ * Before the entries of DIR (descriptor DIR_FD) are looked at. WEIGHT says how much that speaks for
+ * watching it.
+ */
+void watch_look(struct fs *fs, struct inode *dir, int dir_fd, unsigned weight, struct look *look);
+
+/*
+ * After that: seconds for which the kernel may trust that NAME is STX's file (NULL: that there is
+ * none), and in ATTR (NULL with that) its attributes.
+ */
+double watch_promise(struct fs *fs, struct inode *dir, const struct look *look, const char *name,
+	const struct statx *stx, double *attr);
+
+/* May the listing of DIR that the kernel has be used again, and may it keep the next one? */
+bool watch_listing(struct fs *fs, struct inode *dir, bool *keep);
+
+/* Before and after a statx of INODE; the second returns the seconds. */
+void watch_look_at(struct fs *fs, struct inode *inode, struct look *look);
+double watch_promise_attr(
+	struct fs *fs, struct inode *inode, struct look *look, const struct statx *stx);
+
+/* What there was to a change by ourselves. */
+enum own_result {
+	OWN_ALONE,
+	OWN_PROMISED, /* the name was promised: where the kernel moves it, at a rename, it keeps the
+			 time that it had */
+	OWN_RACED,    /* others changed it too: watch_expire() has to follow the reply */
+};
+
+/* Around a change of NAME in DIR by ourselves, which, where it was MADE, ends what was promised of
+ * it. */
+void watch_own_begin(struct fs *fs, struct own_change *own, struct inode *dir, const char *name);
+enum own_result watch_own_end(struct fs *fs, struct own_change *own, bool made);
+
+/* Tells the kernel to look NAME in DIR up anew. Not before its own request there is answered. */
+void watch_expire(struct fs *fs, struct inode *dir, const char *name);
+
+/* The kernel may have forgotten DIR, which the caller has a ref of. */
+void watch_forget(struct fs *fs, struct inode *dir);
+
+#endif

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The watched directories and what was promised of their entries. All with the watcher's lock held.
+ */
+#ifndef FS_WATCH_TABLE_H
+#define FS_WATCH_TABLE_H
+
+#include "fs/inode.h"
+#include "fs/watch.h"
+
+/* So long a directory that changes much, or is worked in through the view, isn't watched. */
+#define QUIET_MS 5000
+
+struct promise {
+	struct promise *next;
+	struct inode_key key;
+	bool negative; /* there is no such name */
+	bool attr;     /* attributes too */
+	char name[];
+};
+
+struct watch {
+	struct watch *next; /* in its bucket; the same directory may be mounted at two places */
+	int wd;
+	struct inode *dir; /* with a ref */
+	uint32_t seq;	   /* of events */
+	bool attr;	   /* the directory's own attributes are promised */
+	bool listed;	   /* the kernel may have a listing */
+	int64_t window;	   /* events are counted from here, monotonic ms */
+	unsigned events;
+	struct promise **promises;
+	size_t n_promises, n_buckets;
+};
+
+int64_t watch_now(void);
+
+bool watch_table_init(struct fs *fs);
+
+/* Takes WATCH into the table and into its directory. */
+void watch_table_add(struct fs *fs, struct watch *watch);
+
+/* The first watch of inotify's number WD after AFTER (NULL: from the start), or NULL. */
+struct watch *watch_table_find(struct fs *fs, int wd, struct watch *after);
+
+/* Takes WATCH out and has inotify forget it, unless another has its number. It's the caller's then,
+ * with its promises. */
+void watch_table_take(struct fs *fs, struct watch *watch);
+void watch_free(struct fs *fs, struct watch *watch);
+
+/* The watch after AFTER (NULL: the first) of all, or NULL. */
+struct watch *watch_table_next(struct fs *fs, struct watch *after);
+
+/* watch_mounts.c: what is mounted on the host has changed. The drain lock is held. */
+void watch_mounts_changed(struct fs *fs);
+/* watch_events.c: NAME may lead elsewhere, in whatever directory. */
+void watch_name_anywhere(struct fs *fs, const char *name);
+
+struct promise *promise_find(struct watch *watch, const char *name);
+/* Finds or makes. NULL where memory ran out, or there are too many. */
+struct promise *promise_make(struct watch *watch, const char *name);
+/* Takes it out; the caller frees it. NULL where there is none. */
+struct promise *promise_take(struct watch *watch, const char *name);
+/* True where there was one. */
+bool promise_drop(struct watch *watch, const char *name);
+
+#endif

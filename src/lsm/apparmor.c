@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * AppArmor: what security/apparmor/domain.c, aa_change_profile(), will ask when the launcher names
+ * the profile for its exec.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/apparmor.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/fd.h"
+#include "base/str.h"
+#include "lsm/apparmor_label.h"
+#include "lsm/backend.h"
+
+#define PROFILES_MAX (64 << 20)
+
+/* security/apparmor/include/apparmor.h; sys/apparmor.h has some of them. */
+#define AA_CLASS_PTRACE 9
+#define AA_CLASS_SIGNAL 10
+
+/* The profile that policy/apparmor ships for host tools. */
+#define PROFILE_TOOL "sallyport-tool"
+
+static int open_apparmorfs(struct error *err)
+{
+	_cleanup_free_ char *path = NULL;
+
+	if (aa_find_mountpoint(&path) < 0) {
+		return error_set_hint(err, errno,
+			"mount it: mount -t securityfs none /sys/kernel/security",
+			"find AppArmor's file system");
+	}
+	int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 ? error_set(err, errno, "open %s", path) : fd;
+}
+
+/* Whether the policy namespace SPACE, "outer//inner", exists below ours. */
+static bool has_space(int apparmorfs, const char *space)
+{
+	char path[3 * LSM_LABEL_MAX] = "policy";
+	size_t used = strlen(path);
+
+	for (const char *part = space; part != NULL;) {
+		const char *end = strstr(part, "//");
+		int length = end != NULL ? (int)(end - part) : (int)strlen(part);
+
+		used += (size_t)snprintf(
+			path + used, sizeof(path) - used, "/namespaces/%.*s", length, part);
+		if (used >= sizeof(path)) {
+			return false;
+		}
+		part = end != NULL ? end + 2 : NULL;
+	}
+	return faccessat(apparmorfs, path, F_OK, 0) == 0;
+}
+
+static int check_component(int apparmorfs, const struct apparmor_component *component,
+	const char *profiles, struct error *err)
+{
+	if (component->space[0] != '\0' && !has_space(apparmorfs, component->space)) {
+		return error_set_hint(err, ENOENT, "the container must be started anew",
+			"AppArmor's policy namespace \"%s\", which the container is in, is gone",
+			component->space);
+	}
+	if (str_equal(component->name, "unconfined") ||
+		apparmor_label_loaded(component, profiles)) {
+		return 0;
+	}
+	return error_set_hint(err, ENOENT,
+		"load it again with apparmor_parser and start the container anew",
+		"the container's AppArmor profile \"%s\"%s%s is not loaded any more",
+		component->name, component->space[0] != '\0' ? " of the namespace " : "",
+		component->space);
+}
+
+static int check_loaded(const struct lsm_label *label, struct error *err)
+{
+	_cleanup_close_ int apparmorfs = open_apparmorfs(err);
+	_cleanup_free_ char *profiles = NULL;
+	const char *text = label->text;
+	int r = apparmorfs < 0
+			? apparmorfs
+			: fd_read_file(apparmorfs, "profiles", PROFILES_MAX, &profiles, NULL, err);
+
+	while (r == 0 && text != NULL) {
+		struct apparmor_component component;
+
+		if (apparmor_label_next(&component, &text) < 0) {
+			return error_set(
+				err, EINVAL, "the container's AppArmor label %s", label->text);
+		}
+		r = check_component(apparmorfs, &component, profiles, err);
+	}
+	return r;
+}
+
+static bool is_confined(const struct lsm_label *own)
+{
+	return !str_equal(own->text, "unconfined") && !str_equal(own->mode, "unconfined");
+}
+
+/* The launcher inherits what confines us, and the kernel can be asked now: AA_CHANGE_TEST. */
+static int check_permission(
+	const struct lsm_label *label, const struct lsm_label *own, struct error *err)
+{
+	char command[LSM_LABEL_MAX + 16];
+	const char *files[] = { "/proc/thread-self/attr/apparmor/current",
+		"/proc/thread-self/attr/current" };
+	const char *file = files[access(files[0], F_OK) == 0 ? 0 : 1];
+
+	if (!is_confined(own) || str_equal(own->text, label->text)) {
+		return 0;
+	}
+	snprintf(command, sizeof(command), "permprofile %s", label->text);
+	if (fd_write_file(AT_FDCWD, file, command, NULL) == 0) {
+		return 0;
+	}
+	return error_set_hint(err, errno, "start sallyport unconfined",
+		"AppArmor: the profile %.256s, which confines sallyport, has no rule "
+		"change_profile -> %.256s",
+		own->text, label->text);
+}
+
+static int check(const struct lsm_label *label, const struct lsm_label *own,
+	const struct lsm_transition *t, char *warning, size_t size, struct error *err)
+{
+	int r = check_loaded(label, err);
+
+	return r < 0 ? r : check_permission(label, own, err);
+}
+
+/*
+ * Whether a process of LABEL lets itself be signalled and traced by one of PROFILE_TOOL: asked of
+ * the profile's automaton as the kernel walks it, profile_signal_perm() and profile_ptrace_perm()
+ * of security/apparmor/. What can't be asked is not allowed; from another policy namespace our
+ * names look otherwise.
+ */
+static bool accepts_tools(const struct lsm_label *label)
+{
+	static const struct {
+		char start[2]; /* the class, and the signal where it is one of signals */
+		uint32_t permission;
+	} wanted[] = {
+		{ { AA_CLASS_SIGNAL, SIGTERM }, AA_MAY_READ },
+		{ { AA_CLASS_PTRACE, '\0' }, AA_MAY_APPEND },
+	};
+	char query[AA_QUERY_CMD_LABEL_SIZE + LSM_LABEL_MAX + sizeof(wanted[0].start) +
+		   sizeof(PROFILE_TOOL)];
+	size_t text_size = strlen(label->text) + 1;
+
+	if (strchr(label->text, ':') != NULL) {
+		return false;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(wanted); i++) {
+		size_t start_size = wanted[i].start[1] != '\0' ? 2 : 1;
+		size_t n = AA_QUERY_CMD_LABEL_SIZE;
+		int allowed = 0;
+		int audited;
+
+		memcpy(query + n, label->text, text_size);
+		n += text_size;
+		memcpy(query + n, wanted[i].start, start_size);
+		n += start_size;
+		memcpy(query + n, PROFILE_TOOL, strlen(PROFILE_TOOL));
+		n += strlen(PROFILE_TOOL);
+		if (aa_query_label(wanted[i].permission, query, n, &allowed, &audited) < 0 ||
+			allowed == 0) {
+			return false;
+		}
+	}
+	return true;
+}
+
+static int become_tool(
+	const struct lsm_label *own, const struct lsm_label *label, struct error *err)
+{
+	if (is_confined(own) || !accepts_tools(label)) {
+		return 0;
+	}
+	/* Not by its exec, which may turn out to be the launcher's: the profile lets that one go
+	 * free. Without our policy there is none for tools. */
+	if (aa_change_profile(PROFILE_TOOL) < 0 && errno != ENOENT) {
+		return error_set(
+			err, errno, "give the host tool the AppArmor profile " PROFILE_TOOL);
+	}
+	return 0;
+}
+
+const struct lsm_backend lsm_apparmor = { lsm_apparmor_seen, check, NULL, become_tool, NULL, true };

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <cap-ng.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/str.h"
+#include "why/why.h"
+
+const char *const layer_names[LAYER_COUNT] = {
+	[LAYER_SECCOMP] = "seccomp",
+	[LAYER_CAPABILITIES] = "capabilities",
+	[LAYER_NO_NEW_PRIVS] = "no_new_privs",
+	[LAYER_LSM] = "the security module's label",
+	[LAYER_CGROUP] = "the cgroups",
+};
+
+/* The label of who is not confined, of the module of KIND; NULL: there is none that is sure. */
+static const char *unconfined(enum lsm_kind kind)
+{
+	return kind == LSM_APPARMOR  ? "unconfined"
+	       : kind == LSM_SELINUX ? "system_u:system_r:spc_t:s0"
+				     : NULL;
+}
+
+bool lift_possible(const struct profile *profile, enum layer layer)
+{
+	switch (layer) {
+	case LAYER_SECCOMP:
+		return profile->seccomp.count > 0;
+	case LAYER_CAPABILITIES:
+		return true;
+	case LAYER_NO_NEW_PRIVS:
+		return profile->capabilities.no_new_privs;
+	case LAYER_LSM:
+		for (int kind = 0; kind < LSM_KINDS; kind++) {
+			const char *text = profile->labels.of[kind].text;
+
+			if (text[0] != '\0' && unconfined((enum lsm_kind)kind) != NULL &&
+				!str_equal(text, unconfined((enum lsm_kind)kind))) {
+				return true;
+			}
+		}
+		return false;
+	case LAYER_CGROUP:
+		return profile->cgroups.count > 0;
+	default:
+		return false;
+	}
+}
+
+static void lift_labels(struct lsm_labels *labels)
+{
+	for (int kind = 0; kind < LSM_KINDS; kind++) {
+		struct lsm_label *label = &labels->of[kind];
+		const char *free_label = unconfined((enum lsm_kind)kind);
+
+		if (label->text[0] != '\0' && free_label != NULL) {
+			snprintf(label->text, sizeof(label->text), "%s", free_label);
+			snprintf(label->mode, sizeof(label->mode), "%s",
+				kind == LSM_APPARMOR ? "unconfined" : "");
+		}
+	}
+}
+
+struct profile lift(const struct profile *profile, const struct lifts *lifts)
+{
+	struct profile lifted = *profile;
+	struct capabilities *caps = &lifted.capabilities;
+	uint64_t more = lifts->capabilities;
+
+	lifted.throw_away = true;
+	if (lifts->layers[LAYER_SECCOMP]) {
+		lifted.seccomp = (struct seccomp_chain){ 0 };
+	}
+	if (lifts->layers[LAYER_CAPABILITIES]) {
+		caps->bounding |= more;
+		caps->permitted |= more;
+		caps->effective |= more;
+		/* Who is not root has them over an exec by these alone. */
+		caps->inheritable |= more;
+		caps->ambient |= more;
+	}
+	if (lifts->layers[LAYER_NO_NEW_PRIVS]) {
+		caps->no_new_privs = false;
+	}
+	if (lifts->layers[LAYER_LSM]) {
+		lift_labels(&lifted.labels);
+	}
+	if (lifts->layers[LAYER_CGROUP]) {
+		lifted.cgroups.count = 0;
+	}
+	return lifted;
+}
+
+char *lift_describe(char *out, size_t size, const struct lifts *lifts)
+{
+	size_t n = 0;
+
+	out[0] = '\0';
+	for (int layer = 0; layer < LAYER_COUNT; layer++) {
+		if (lifts->layers[layer] && layer != LAYER_CAPABILITIES) {
+			n += (size_t)snprintf(out + n, size - n, "%swithout %s", n > 0 ? ", " : "",
+				layer_names[layer]);
+			n = n < size ? n : size - 1;
+		}
+	}
+	if (!lifts->layers[LAYER_CAPABILITIES]) {
+		return out;
+	}
+	if (__builtin_popcountll(lifts->capabilities) > 4) {
+		snprintf(out + n, size - n, "%swith all capabilities", n > 0 ? ", " : "");
+		return out;
+	}
+	for (int cap = 0; cap <= CAP_LAST_CAP; cap++) {
+		if ((lifts->capabilities >> cap & 1) != 0) {
+			n += (size_t)snprintf(out + n, size - n, "%swith cap_%s", n > 0 ? ", " : "",
+				capng_capability_to_name((unsigned int)cap));
+			n = n < size ? n : size - 1;
+		}
+	}
+	return out;
+}

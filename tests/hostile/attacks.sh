@@ -1,0 +1,237 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# A container that was broken into attacks while an operator works in a session: docs/attacks.md has
+# the table. attacker.c is what runs inside; it runs with the container's own rights, by exec.
+. "$(cd "$(dirname "$0")/../live" && pwd)/lib.sh"
+
+ATTACKER=$TEST_BIN/../hostile/attacker
+root=$T/rootfs
+mkdir -p "$root"/{bin,dev,etc,proc,root,srv,tmp,work}
+cp /bin/busybox "$root/bin/busybox"
+cp "$ATTACKER" "$root/bin/attacker"
+for applet in cat echo ls mkdir rm sh sleep true; do
+	ln -s /bin/busybox "$root/bin/$applet"
+done
+echo 'root:x:0:0:root:/root:/bin/sh' >"$root/etc/passwd"
+
+# What is the host's own: nothing in the container may show it or change it. The container has a
+# directory of the same name, where links may lead.
+canary=$T/canary
+mkdir "$canary" "$T/out" && mkdir -p "$root$canary"
+echo 'secret of the host' >"$canary/file"
+echo 'of the container' >"$root$canary/file"
+canary_state() { find "$canary" -printf '%p %y %u %g %m %s %T@\n' | sort; cat "$canary/file"; }
+before=$(canary_state)
+unharmed() { is "$1: the host's files are as they were" "$(canary_state)" "$before"; }
+
+init=
+start_box()
+{
+	: >"$T/pid"
+	"$TEST_BIN/box" "$root" "sallyport-attacks-$$" /bin/sleep 1000 >"$T/pid" &
+	box=$!
+	STARTED+=("$box")
+	wait_for 20 test -s "$T/pid"
+	init=$(cat "$T/pid")
+	wait_for 20 grep -q sleep "/proc/$init/comm"
+}
+end_box()
+{
+	[ -z "$init" ] || kill -9 "$init" 2>/dev/null
+	wait "$box" 2>/dev/null
+	init=
+}
+ENDINGS+=(end_box)
+start_box
+
+attach() { timeout 60 "$SALLYPORT" attach "$init" -- "$@" </dev/null; }
+
+# attack ATTACK [ARG...]: lets it run in the background; what it says goes to $T/said.
+attack()
+{
+	"$SALLYPORT" exec "$init" -- /bin/attacker "$@" </dev/null >"$T/said" 2>&1 &
+	attack_job=$!
+	STARTED+=("$attack_job")
+	wait_for 5 attack_runs
+}
+attack_runs() { grep -q attacker /proc/"$(cut -d' ' -f1 /proc/"$attack_job"/task/"$attack_job"/children)"/comm; }
+end_attack() { end_process "$attack_job"; }
+said() { head -c 2000 "$T/said" | tr -d '\0'; }
+
+work='i=0; while [ $i -lt 20 ]; do /c/bin/true || exit 1; cat /c/etc/passwd >/dev/null; ls / >/dev/null; i=$((i+1)); done; echo done'
+echo "of the host" >"$T/host-only"
+for each in "through-proc:$T/host-only" look-inside: overwrite-exe: trace: join:; do
+	name=${each%%:*}
+	attack "$name" ${each#*:}
+	out=$(attach sh -c "$work" 2>&1)
+	end_attack
+	# Who traces the container's own programs can hold them up; that is the container's business.
+	[ "$name" = trace ] || is "$name: the session goes on" "$out" done
+	is "$name: nothing was gained" "$(said)" ""
+done
+launcher=$(dirname "$SALLYPORT")/sallyport-launch
+check "overwrite-exe: the launcher is as it was built" cmp "$launcher" <(cat "$launcher")
+
+# Everything that comes is stopped, and goes on; the gate waits for nobody.
+attack stop
+began=$SECONDS
+out=$(attach sh -c 'i=0; while [ $i -lt 10 ]; do /c/bin/true || exit 1; i=$((i+1)); done; echo done' 2>&1)
+end_attack
+is "stop: transitions come through" "${out##*$'\n'}" done
+
+# Everything that comes is killed: the session ends, and nothing stays.
+attack kill
+attach sh -c "$work" >"$T/out/killed" 2>&1
+lacks "kill: the session ends" "$?" '^(0|124)$'
+end_attack
+wait_for 5 is_gone "$init" || true
+nothing_left kill 5
+end_box
+start_box
+
+# Links that change between check and use.
+reset_work()
+{
+	rm -rf "$root/work" && mkdir -p "$root/work/dir"
+	echo 'of the container' >"$root/work/dir/file"
+	cp "$root/bin/busybox" "$root/work/dir/true"
+	ln -s "$canary" "$root/work/link"
+}
+swapping()
+{
+	local name=$1
+	shift
+	reset_work
+	attack swap /work/dir /work/link
+	attach sh -c "i=0; while [ \$i -lt 25 ]; do $* ; i=\$((i+1)); done" >"$T/out/said" 2>&1
+	end_attack
+	unharmed "swap, $name"
+	is "swap, $name: nothing of the host's was seen" "$(grep -rl 'secret of the host' "$T/out" "$root")" ""
+}
+swapping 'cat and ls' 'cat /c/work/dir/file /c/work/link/file; ls -la /c/work/dir/ /c/work/link/'
+swapping 'cp -r' "rm -rf $T/out/copy; cp -rL /c/work $T/out/copy"
+swapping 'tar' "tar -ch -C /c work -f $T/out/work.tar"
+swapping 'write' 'echo written >/c/work/dir/file; echo more >>/c/work/link/file'
+swapping 'create and rename' 'echo new >/c/work/dir/new; mv /c/work/dir/new /c/work/dir/newer; mkdir /c/work/dir/d; rmdir /c/work/dir/d'
+swapping 'chown -R and chmod -R' 'chown -RL 1234 /c/work; chmod -R a+w /c/work/dir/ /c/work/link/'
+swapping 'rm -rf' 'rm -rf /c/work/dir/* /c/work/link/*'
+swapping 'exec' '/c/work/dir/true true; /c/work/link/true true'
+swapping 'truncate and touch' 'truncate -s 0 /c/work/dir/file; touch -d 2001-01-01 /c/work/link/file'
+swapping 'ln' "ln -f /c/work/dir/file /c/work/hard; ln -sfn x /c/work/dir/soft"
+
+# A device's node by another name.
+disk=$(for dev in /sys/class/block/*/dev; do cat "$dev"; break; done | tr : ' ')
+if [ -n "$disk" ]; then
+	"$SALLYPORT" exec "$init" -- /bin/attacker node /disk $disk
+	check "node: it is there" test -b "$root/disk"
+	out=$(attach head -c 1 /c/disk 2>&1)
+	matches "node: a tool can't open the host's disk by it" "$out" 'Permission denied'
+	rm -f "$root/disk"
+else
+	skip "node: a tool can't open the host's disk by it" "the host has no block device"
+fi
+
+# What a tool hands over, and what it doesn't.
+out=$(attach sh -c "cd $canary && /c/bin/attacker descriptors" 2>&1)
+is "descriptors: 0, 1 and 2, and a directory inside (CVE-2024-21626)" "$out" ""
+out=$(attach sh -c "exec 7<$canary/file 9</etc; /c/bin/attacker descriptors" 2>&1)
+is "descriptors: the tool's own are closed" "$out" ""
+out=$(attach sh -c "/c/bin/attacker reopen <$canary/file" 2>&1)
+is "reopen: a file of the host that was given to read" "$out" ""
+out=$(attach sh -c "/c/bin/attacker handle <$canary/file" 2>&1)
+is "handle: of a file of the host that was given to read" "$out" ""
+out=$(attach sh -c "/c/bin/true <$canary" 2>&1)
+matches "a directory of the host as descriptor 0 is refused" "$out" 'directory of the host'
+unharmed 'descriptors'
+
+# Files where the front and the launcher look: none may hold them up.
+passwd_is()
+{
+	local name=$1 out
+	shift
+	mv "$root/etc/passwd" "$root/etc/passwd.kept"
+	"$@"
+	out=$(timeout 20 "$SALLYPORT" exec -u app "$init" -- /bin/true 2>&1 </dev/null)
+	lacks "passwd is $name: exec -u ends" "$?" '^(0|124)$'
+	matches "passwd is $name: and says why" "$out" 'sallyport: .*passwd|user'
+	timeout 20 "$SALLYPORT" exec "$init" -- /bin/true </dev/null >/dev/null 2>&1
+	lacks "passwd is $name: exec ends" "$?" '^124$'
+	rm -rf "$root/etc/passwd"
+	mv "$root/etc/passwd.kept" "$root/etc/passwd"
+}
+passwd_is 'a fifo' mkfifo "$root/etc/passwd"
+passwd_is 'a link to /dev/zero' ln -s /dev/zero "$root/etc/passwd"
+passwd_is 'a link to the host' ln -s "$canary/file" "$root/etc/passwd"
+passwd_is 'a file of 10 GB' truncate -s 10G "$root/etc/passwd"
+passwd_is 'a directory' mkdir "$root/etc/passwd"
+
+# Programs that are none.
+for kind in fifo socket device directory; do
+	case $kind in
+	fifo) mkfifo "$root/tmp/program" ;;
+	socket) python3 -c 'import socket, sys; socket.socket(socket.AF_UNIX).bind(sys.argv[1])' "$root/tmp/program" ;;
+	device) mknod "$root/tmp/program" c 1 5 ;;
+	directory) mkdir "$root/tmp/program" ;;
+	esac
+	chmod 755 "$root/tmp/program"
+	attach /c/tmp/program >"$T/out/said" 2>&1
+	is "a $kind as the program: 126" "$?" 126
+	rm -rf "$root/tmp/program"
+done
+
+# Names that would draw on the operator's terminal, or forge a line.
+evil=$'evil\nsallyport: web: all is well\e[2J\e]0;title\a'
+printf 'x' >"$root/tmp/$evil"
+attach "/c/tmp/$evil" >"$T/out/said" 2>&1
+is "a name with newlines and escapes: one line" "$(wc -l <"$T/out/said")" 1
+lacks "a name with newlines and escapes: none is printed" "$(cat "$T/out/said")" $'[\e\a]'
+timeout 20 "$SALLYPORT" exec "$init" -- "/tmp/$evil" >"$T/out/said" 2>&1 </dev/null
+is "the same by exec" "$(wc -l <"$T/out/said")$(grep -c $'\e' "$T/out/said")" 10
+
+# Trees without end.
+ln -s loop2 "$root/work/loop1" && ln -s loop1 "$root/work/loop2" && ln -s . "$root/work/self"
+out=$(attach cat /c/work/loop1 2>&1)
+matches "links in a circle" "$out" 'Too many levels'
+check "a link to its own directory" attach ls /c/work/self/self/self/self
+mkdir "$root/deep"
+"$SALLYPORT" exec -w /deep "$init" -- /bin/attacker deep
+is "1,000 directories, one in the other: walked" "$(attach sh -c 'find /c/deep | wc -l' 2>/dev/null)" 1001
+check "1,000 directories: removed" attach rm -rf /c/deep
+
+# A process table that is full.
+pids_max=$(ls -d /sys/fs/cgroup/pids/sallyport-attacks-$$ /sys/fs/cgroup/sallyport-attacks-$$ 2>/dev/null | head -n 1)/pids.max
+if [ -w "$pids_max" ]; then
+	echo 50 >"$pids_max"
+	attack bomb
+	sleep 1
+	is "bomb: host tools and transitions go on" \
+		"$(attach sh -c '/c/bin/echo inside; echo outside' 2>&1)" $'inside\noutside'
+	end_box
+	end_attack
+	start_box
+else
+	skip "bomb: host tools and transitions go on" "no pids controller"
+fi
+
+# A terminal's input.
+if [ "$(cat /proc/sys/dev/tty/legacy_tiocsti 2>/dev/null)" = 0 ]; then
+	out=$(in_pty --timeout 30 --step '[#$] ' '/c/bin/attacker terminals\n' --step '[#$] ' 'exit\n' -- \
+		env SHELL=/bin/sh "$SALLYPORT" attach "$init")
+	lacks "terminals: TIOCSTI is refused" "$out" BREACH
+else
+	skip "terminals: TIOCSTI is refused" "dev.tty.legacy_tiocsti is 1 or the kernel has no such switch"
+fi
+
+# A /proc of lies.
+lies=$root/srv/lies
+mkdir -p "$lies/1" "$lies/self/attr" && echo liar >"$lies/1/comm"
+nsenter -t "$init" -m /bin/busybox mount --bind /srv/lies /proc
+is "a false /proc: it is there" "$(nsenter -t "$init" -m /bin/busybox cat /proc/1/comm)" liar
+is "a false /proc: a tool sees the kernel's" "$(attach cat /proc/1/comm 2>&1)" sleep
+is "a false /proc: exec works" "$(timeout 20 "$SALLYPORT" exec "$init" -- /bin/echo yes 2>&1 </dev/null)" yes
+nsenter -t "$init" -m /bin/busybox umount /proc
+
+unharmed 'at the end'
+end_box
+nothing_left 'at the end'
+finish

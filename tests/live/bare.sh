@@ -1,0 +1,57 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# A build without libaudit, libselinux and libapparmor: that it compiles, says what it lacks, and works without.
+. "$(dirname "$0")/isolated.sh"
+. "$(dirname "$0")/lib.sh"
+
+SOURCE=$(cd "$HERE/../.." && pwd)
+LIBRARIES="libaudit libselinux libapparmor"
+programs="sallyport sallyport-gate sallyport-fs sallyport-launch"
+units="test_audit_conf test_audit_redact test_lsm_label"
+check "it configures" meson setup "$T/build" "$SOURCE" -Daudit=disabled -Dselinux=disabled -Dapparmor=disabled
+check "it compiles, without a warning" \
+	ninja -C "$T/build" $(printf 'src/%s ' $programs) $(printf 'tests/unit/%s ' $units)
+HELPERS=$T/build/src
+bare=$HELPERS/sallyport
+[ -x "$bare" ] || finish
+for unit in $units; do
+	check "$unit" "$T/build/tests/unit/$unit"
+done
+
+# needs PROGRAM LIBRARY: it is linked with it
+needs() { readelf -d "$1" | grep -q "NEEDED.*\[$2\.so"; }
+is "nothing of it needs them" "$(for program in $programs; do for library in $LIBRARIES; do
+		! needs "$HELPERS/$program" "$library" || echo "$program $library"
+	done; done)" ""
+for library in $LIBRARIES; do
+	matches "it says that it lacks $library" "$("$bare" --version -v)" "$library +no: "
+	word=$(needs "$SALLYPORT" "$library" && echo yes || echo no)
+	matches "of the usual build $word is said" "$("$SALLYPORT" --version --verbose)" "$library +$word"
+done
+is "--version alone is one line" "$("$bare" --version | wc -l)" 1
+matches "and takes nothing else" "$("$bare" --version -x 2>&1; echo $?)" 'takes no -x.*125$'
+
+init=
+box_job=
+ENDINGS+=('[ -z "$init" ] || kill -9 "$init"; [ -z "$box_job" ] || wait "$box_job"')
+root=$T/rootfs
+mkdir -p "$root"/{bin,dev,etc,proc,tmp}
+cp /bin/busybox "$root/bin/busybox"
+for applet in sh sleep true; do
+	ln -s /bin/busybox "$root/bin/$applet"
+done
+"$TEST_BIN/box" "$root" "sallyport-bare-$$" /bin/sleep 6000 >"$T/pid" &
+box_job=$!
+wait_for 5 sh -c "grep -q sleep /proc/\$(cat $T/pid)/comm"
+init=$(cat "$T/pid")
+run() { timeout 60 "$bare" "$@" </dev/null 2>&1; }
+
+is "attach, every record required" "$(run attach --audit required "$init" -- sh -c '/c/bin/sh -c "exit 3"'; echo $?)" 3
+is "the journal has them" "$(jq -r .event /var/log/sallyport/journal.jsonl | paste -sd' ')" \
+	"begin gate tool attempt outcome exit end"
+is "exec" "$(run exec "$init" -- /bin/sh -c 'exit 4'; echo $?)" 4
+echo 'audit-kernel = yes' >/etc/sallyport/sallyport.conf
+matches "the kernel's audit is demanded: refused, and why" "$(run attach --audit required "$init" -- true; echo $?)" \
+	'audit-kernel is yes in .*built without libaudit.*125$'
+nothing_left "bare"
+finish
