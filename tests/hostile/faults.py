@@ -32,9 +32,9 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 WORLD = os.path.join(HERE, "..", "live", "world.py")
 JOURNAL = "/var/log/sallyport/journal.jsonl"
 
-# Over what the same session took undisturbed under strace.
-PATIENCE_S = 2.0
-LIMIT_S = 10
+# What takes longer hangs: some thirty times what a session takes under strace, since how fast a machine is
+# at the moment is not what is tested.
+LIMIT_S = 30
 
 # Not to be failed: they can't fail, or there is nobody to tell; after a brk that fails glibc's malloc
 # crashes by itself (sysmalloc(), 2.36), and a futex that fails it answers with abort().
@@ -70,14 +70,13 @@ class Session:
         self.folder = folder
         self.command = command
         self.wanted = wanted  # how many programs of the container print what they are
-        self.took = 0.0
 
 
 class Outcome:
     """What came of one run."""
 
-    def __init__(self, status, out, err, took, hung):
-        self.status, self.out, self.err, self.took, self.hung = status, out, err, took, hung
+    def __init__(self, status, out, err, hung):
+        self.status, self.out, self.err, self.hung = status, out, err, hung
 
     def blocks(self):
         """What each program printed that ran to its end, or was begun."""
@@ -161,7 +160,6 @@ class Matrix:
         else:
             with open(self.options, "w", encoding="ascii") as f:
                 f.write(" ".join(options))
-        began = time.monotonic()
         with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               stderr=subprocess.PIPE, start_new_session=True) as process:
             try:
@@ -172,8 +170,7 @@ class Matrix:
                 self.end_all()
                 out, err = process.communicate()
                 hung = True
-        return Outcome(process.returncode, out.decode(errors="replace"), err.decode(errors="replace"),
-                       time.monotonic() - began, hung)
+        return Outcome(process.returncode, out.decode(errors="replace"), err.decode(errors="replace"), hung)
 
     def traces(self):
         """What strace wrote, for each process."""
@@ -201,10 +198,8 @@ class Matrix:
     def learn(self, session):
         """What SESSION's program calls, and how often; and what it is like when all is well."""
         counts = {}
-        took = []
         for _ in range(2):
             outcome = self.run(session, [])
-            took.append(outcome.took)
             blocks, begun = outcome.blocks()
             if outcome.status != 0 or len(blocks) != session.wanted or begun:
                 raise SystemExit("%s without a fault: status %s: %s%s"
@@ -215,7 +210,6 @@ class Matrix:
                 for call, (before, n) in self.count(trace).items():
                     known = counts.get(call, (before, 0))
                     counts[call] = (min(before, known[0]), max(n, known[1]))
-        session.took = max(took)
         return counts
 
     def faults(self, session, counts):
@@ -245,8 +239,6 @@ class Matrix:
         blocks, begun = outcome.blocks()
         if outcome.hung:
             yield "hung"
-        elif outcome.took > fault.program.took + PATIENCE_S:
-            yield "took %.1f s, undisturbed %.1f s" % (outcome.took, fault.program.took)
         crash = re.search(r"\+\+\+ killed by (SIG(SEGV|ABRT|BUS|FPE|ILL|SYS))", "".join(self.traces()))
         if crash or -outcome.status in (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGSYS):
             yield "crashed: %s" % (crash.group(1) if crash else -outcome.status)
