@@ -31,7 +31,7 @@ enum wire_type {
 	WIRE_ENTER,	   /* launcher to gate: asks for a transition of its own process */
 	WIRE_PLAN,	   /* gate to launcher; descriptors: see struct wire_plan */
 	WIRE_REFUSED,	   /* gate to launcher: struct wire_failed says why */
-	WIRE_SESSION,	   /* front to gate: struct wire_session */
+	WIRE_SESSION,	   /* front to gate and fs: struct wire_session */
 	WIRE_TRANSITION,   /* gate to front: struct wire_transition */
 	WIRE_TOOL,	   /* fs to gate: struct wire_tool */
 	WIRE_TOOL_RUNS,	   /* fs to gate: struct wire_tool_runs */
@@ -137,7 +137,7 @@ struct wire_transition {
 /* A file of the host view is opened to be executed. Told while the process still waits for that. */
 struct wire_tool {
 	struct wire_header header;
-	uint64_t image; /* what the process was before: procfs_image(); 0: not known */
+	uint64_t image; /* what the process was before: procfs_image(); 0: not looked at */
 	int32_t pid;
 	uint32_t lost;	     /* how many before this one could not be told */
 	char path[PATH_MAX]; /* its NUL ends the message */
@@ -149,7 +149,7 @@ struct wire_tool {
  */
 struct wire_tool_runs {
 	struct wire_header header;
-	uint64_t image; /* of the process now */
+	uint64_t image; /* of the process now; 0: not looked at */
 	int32_t pid;
 	uint32_t cwd_size; /* with its NUL; 0: not known */
 	uint32_t exe_size; /* the same */

@@ -6,6 +6,7 @@
 #define FS_IDENTITY_H
 
 #include <linux/capability.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -26,12 +27,16 @@ struct identity {
 	int proc_fd;
 	bool check;
 	struct ns_id container_mnt, our_user;
+	_Atomic uint64_t session_mnt; /* the inode of the session's mount namespace; 0: not known */
 };
 
 /* To be called before threads are made: they inherit what it sets. Returns 0 or a negative errno.
  */
 int identity_init(struct identity *identity, int proc_fd, const struct wire_fs_start *start,
 	struct error *err);
+
+/* MNT is the session's mount namespace, which outlives the view: who is in it may ask. */
+void identity_know_session(struct identity *identity, const struct ns_id *mnt);
 
 /*
  * Makes the calling thread's new files belong to UID and GID, with UMASK; its rights stay those of

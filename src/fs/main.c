@@ -230,6 +230,7 @@ static void wait_mounted(int device_fd)
 {
 	struct pollfd fds[] = { { .fd = WIRE_SOCKET_FD, .events = POLLIN },
 		{ .fd = device_fd, .events = POLLIN } };
+	char byte;
 
 	for (;;) {
 		fds[1].revents = 0;
@@ -238,7 +239,11 @@ static void wait_mounted(int device_fd)
 			return;
 		}
 		if (poll(&fds[0], 1, 2) > 0) {
-			_exit(0);
+			/* Its end, or its first word, which it has when it has mounted. */
+			if (recv(WIRE_SOCKET_FD, &byte, 1, MSG_PEEK | MSG_DONTWAIT) <= 0) {
+				_exit(0);
+			}
+			return;
 		}
 	}
 }
@@ -258,8 +263,8 @@ int main(void)
 	static struct fs fs;
 	struct error err = { 0 };
 	struct wire_ready ready;
+	struct wire_session session;
 	int device_fd = -1;
-	char byte;
 
 	prctl(PR_SET_DUMPABLE, 0);
 	ignore_signals();
@@ -286,7 +291,12 @@ int main(void)
 		_exit(1);
 	}
 	/* Nothing more is expected from the front but its end, which is ours. */
-	while (recv(WIRE_SOCKET_FD, &byte, 1, 0) < 0 && errno == EINTR) {
-	}
+	do {
+		r = wire_receive(
+			WIRE_SOCKET_FD, WIRE_SESSION, &session, sizeof(session), NULL, 0, &err);
+		if (r == 0) {
+			identity_know_session(&fs.identity, &session.mnt);
+		}
+	} while (r == 0 || r == -EINTR);
 	_exit(0);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "fs/tool.h"
 
+#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stddef.h>
@@ -48,7 +49,7 @@ static int open_process(const struct fs *fs, pid_t pid)
 
 /* The process of the thread TID. FUSE names threads, and another than the first one is gone once it
  * has executed something. */
-static pid_t process_of(int proc_fd, pid_t tid)
+static pid_t process_of(const struct fs *fs, pid_t tid)
 {
 	_cleanup_free_ char *status = NULL;
 	uint64_t tgid;
@@ -57,7 +58,8 @@ static pid_t process_of(int proc_fd, pid_t tid)
 	if (syscall(SYS_tgkill, tid, tid, 0) == 0 || errno != ESRCH) {
 		return tid;
 	}
-	if (procfs_status(proc_fd, &status, NULL) < 0 ||
+	_cleanup_close_ int proc_fd = open_process(fs, tid);
+	if (proc_fd < 0 || procfs_status(proc_fd, &status, NULL) < 0 ||
 		procfs_field_u64(status, "Tgid", 10, &tgid) < 0) {
 		return tid;
 	}
@@ -71,78 +73,128 @@ static bool is_loader(const char *path)
 	return name != NULL && (str_starts_with(name, "/ld-") || str_starts_with(name, "/ld.so"));
 }
 
-/*
- * PID, now IMAGE, opens PATH, which is a SCRIPT or not, to execute it. One execve opens up to three
- * files: a script, its interpreter, the loader. True where it's the first of them.
- */
-static bool begins(struct tools *tools, pid_t pid, uint64_t image, const char *path, bool script)
+/* What FD is, by its first bytes alone. */
+static enum tool_kind kind_of(int fd)
 {
-	bool first = true;
+	union {
+		char magic[SELFMAG];
+		Elf64_Ehdr ehdr;
+		char space[1024]; /* the program headers follow at once, in what any linker writes
+				   */
+	} head;
+	ssize_t n = pread(fd, &head, sizeof(head), 0);
 
+	if (n >= 2 && memcmp(head.magic, "#!", 2) == 0) {
+		return TOOL_SCRIPT;
+	}
+	if (n < (ssize_t)sizeof(head.ehdr) || memcmp(head.magic, ELFMAG, SELFMAG) != 0 ||
+		head.ehdr.e_ident[EI_CLASS] != ELFCLASS64 ||
+		head.ehdr.e_phentsize != sizeof(Elf64_Phdr)) {
+		return TOOL_OTHER;
+	}
+	for (uint64_t i = 0; i < head.ehdr.e_phnum; i++) {
+		Elf64_Phdr phdr;
+		uint64_t at = head.ehdr.e_phoff + i * sizeof(phdr);
+
+		if (at < head.ehdr.e_phoff || at > (uint64_t)n - sizeof(phdr)) {
+			break;
+		}
+		memcpy(&phdr, head.space + at, sizeof(phdr));
+		if (phdr.p_type == PT_INTERP) {
+			return TOOL_DYNAMIC;
+		}
+	}
+	return TOOL_OTHER;
+}
+
+/*
+ * One execve opens up to three files: a script, its interpreter, the loader. True where the loader
+ * at PATH is opened by PID for what it was about to execute.
+ */
+static bool loads(struct tools *tools, pid_t pid, const char *path)
+{
+	bool loads = false;
+
+	if (is_loader(path)) {
+		pthread_mutex_lock(&tools->lock);
+		struct tool_started *started = &tools->started[pid % TOOLS_STARTED];
+
+		loads = started->pid == pid && started->kind != TOOL_SCRIPT && !started->loaded;
+		started->loaded = started->loaded || loads;
+		pthread_mutex_unlock(&tools->lock);
+	}
+	return loads;
+}
+
+static bool runs_script(struct tools *tools, pid_t pid)
+{
 	pthread_mutex_lock(&tools->lock);
-	struct tool_started *started = &tools->started[pid % TOOLS_STARTED];
+	const struct tool_started *started = &tools->started[pid % TOOLS_STARTED];
+	bool script = started->pid == pid && started->kind == TOOL_SCRIPT;
+	pthread_mutex_unlock(&tools->lock);
+	return script;
+}
 
-	if (started->pid == pid && started->image == image) {
-		first = !started->script && !is_loader(path);
-	}
-	if (first || started->script) {
-		*started = (struct tool_started){ .pid = pid, .image = image, .script = script };
-	}
+/* NEXT is about to be executed. False where it's only the interpreter of the script before it. */
+static bool begins(struct tools *tools, const struct tool_started *next)
+{
+	pthread_mutex_lock(&tools->lock);
+	struct tool_started *started = &tools->started[next->pid % TOOLS_STARTED];
+	bool first = started->pid != next->pid || started->kind != TOOL_SCRIPT ||
+		     started->image != next->image;
+
+	*started = *next;
 	pthread_mutex_unlock(&tools->lock);
 	return first;
 }
 
-/* What PID was before it was about to execute something; 0: it wasn't. It is forgotten then. */
-static uint64_t recall(struct tools *tools, pid_t pid)
+/* What PID was about to execute; its pid is 0: nothing. It is forgotten then. */
+static struct tool_started recall(struct tools *tools, pid_t pid)
 {
-	uint64_t image = 0;
+	struct tool_started found = { 0 };
 
 	pthread_mutex_lock(&tools->lock);
-	if (tools->started[pid % TOOLS_STARTED].pid == pid) {
-		tools->started[pid % TOOLS_STARTED].pid = 0;
-		image = tools->started[pid % TOOLS_STARTED].image;
+	struct tool_started *started = &tools->started[pid % TOOLS_STARTED];
+
+	if (started->pid == pid) {
+		found = *started;
+		started->pid = 0;
 	}
 	pthread_mutex_unlock(&tools->lock);
-	return image;
+	return found;
 }
 
-/* True where TID has begun to execute something, not a script: a loader is that one's then. Nearly
- * every tool has one, so that no more is looked at. */
-static bool has_begun(struct tools *tools, pid_t tid)
+static uint64_t image_of(const struct fs *fs, pid_t pid)
 {
-	pthread_mutex_lock(&tools->lock);
-	const struct tool_started *started = &tools->started[tid % TOOLS_STARTED];
-	bool begun = started->pid == tid && !started->script;
-	pthread_mutex_unlock(&tools->lock);
-	return begun;
+	_cleanup_close_ int proc_fd = open_process(fs, pid);
+	uint64_t image = 0;
+
+	return proc_fd >= 0 && procfs_image(proc_fd, &image) == 0 ? image : 0;
 }
 
 void tool_starts(struct fs *fs, pid_t tid, int fd)
 {
 	struct wire_tool tool;
-	char magic[2];
 
 	if (fs->tools.gate_fd < 0) {
 		return;
 	}
 	ssize_t n = readlink(fs_fd_name(fd).text, tool.path, sizeof(tool.path) - 1);
 	tool.path[n > 0 ? n : 0] = '\0';
-	if (is_loader(tool.path) && has_begun(&fs->tools, tid)) {
+	struct tool_started next = { .pid = process_of(fs, tid) };
+	if (loads(&fs->tools, next.pid, tool.path)) {
 		return;
 	}
-	_cleanup_close_ int proc_fd = open_process(fs, tid);
-	if (proc_fd < 0) {
-		return; /* it was killed */
+	next.kind = kind_of(fd);
+	/* Each look into /proc takes its time, and of most tools the loader will tell. */
+	if (next.kind != TOOL_DYNAMIC || runs_script(&fs->tools, next.pid)) {
+		next.image = image_of(fs, next.pid);
 	}
-	tool.pid = process_of(proc_fd, tid);
-	bool script = pread(fd, magic, sizeof(magic), 0) == (ssize_t)sizeof(magic) &&
-		      memcmp(magic, "#!", sizeof(magic)) == 0;
-	if (procfs_image(proc_fd, &tool.image) < 0) {
-		tool.image = 0;
-	}
-	if (!begins(&fs->tools, tool.pid, tool.image, tool.path, script)) {
+	if (!begins(&fs->tools, &next)) {
 		return;
 	}
+	tool.pid = next.pid;
+	tool.image = next.image;
 	tool.lost = atomic_exchange(&fs->tools.lost, 0);
 	tell(fs, WIRE_TOOL, &tool, offsetof(struct wire_tool, path) + strlen(tool.path) + 1,
 		tool.path);
@@ -157,11 +209,13 @@ static void put(char **at, const char *string, size_t size)
 	}
 }
 
-static void tell_runs(struct fs *fs, int proc_fd, pid_t pid, uint64_t image)
+/* NOW is its image, or 0. */
+static void tell_runs(struct fs *fs, int proc_fd, const struct tool_started *started, uint64_t now)
 {
 	_cleanup_free_ struct wire_tool_runs *runs = NULL;
 	_cleanup_free_ char *cwd = fd_readlink(proc_fd, "cwd");
-	_cleanup_free_ char *exe = fd_readlink(proc_fd, "exe");
+	/* What a loader was opened for is the file that was told. */
+	_cleanup_free_ char *exe = started->image != 0 ? fd_readlink(proc_fd, "exe") : NULL;
 	_cleanup_free_ char *args = NULL;
 	size_t size;
 
@@ -176,8 +230,8 @@ static void tell_runs(struct fs *fs, int proc_fd, pid_t pid, uint64_t image)
 		(runs = malloc(sizeof(*runs) + cwd_size + exe_size + size)) == NULL) {
 		return;
 	}
-	*runs = (struct wire_tool_runs){ .image = image,
-		.pid = pid,
+	*runs = (struct wire_tool_runs){ .image = now,
+		.pid = started->pid,
 		.cwd_size = (uint32_t)cwd_size,
 		.exe_size = (uint32_t)exe_size };
 	char *at = runs->strings;
@@ -190,16 +244,22 @@ static void tell_runs(struct fs *fs, int proc_fd, pid_t pid, uint64_t image)
 
 void tool_opens(struct fs *fs, pid_t tid)
 {
-	uint64_t now;
+	uint64_t now = 0;
 
 	if (fs->tools.gate_fd < 0) {
 		return;
 	}
 	/* What was executed has one thread, the process's first. */
-	uint64_t before = recall(&fs->tools, tid);
-	_cleanup_close_ int proc_fd = before != 0 ? open_process(fs, tid) : -1;
+	struct tool_started started = recall(&fs->tools, tid);
+	_cleanup_close_ int proc_fd = started.pid != 0 ? open_process(fs, tid) : -1;
 
-	if (proc_fd >= 0 && procfs_image(proc_fd, &now) == 0 && now != 0 && now != before) {
-		tell_runs(fs, proc_fd, tid, now);
+	if (proc_fd < 0) {
+		return;
+	}
+	/* Of what was only tried the arguments are the process's before. */
+	if (started.image != 0
+			? procfs_image(proc_fd, &now) == 0 && now != 0 && now != started.image
+			: started.loaded) {
+		tell_runs(fs, proc_fd, &started, now);
 	}
 }

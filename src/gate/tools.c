@@ -24,7 +24,8 @@
 struct tool {
 	struct tool *next;
 	pid_t pid;
-	int proc_fd;	   /* /proc/PID; -1: the process is gone */
+	int proc_fd;	   /* /proc/PID; -1: not looked for, or the process is gone */
+	bool looked;	   /* for it */
 	char *path;	   /* owned */
 	uint64_t before;   /* what the process was then: procfs_image() */
 	bool known;	   /* the process has become it */
@@ -115,15 +116,30 @@ static struct tool **find(struct gate *gate, pid_t pid)
 	return t;
 }
 
+static bool executes(const struct tool *tool)
+{
+	_cleanup_free_ char *exe = fd_readlink(tool->proc_fd, "exe");
+
+	return exe != NULL && strcmp(exe, tool->path) == 0;
+}
+
 /* Whether TOOL is to be told of. KNOWN is set where the process has become it. */
 static bool has_become(struct tool *tool)
 {
 	uint64_t now = 0;
-	bool gone = tool->proc_fd < 0 || procfs_image(tool->proc_fd, &now) < 0;
 
-	tool->known = now != 0 && tool->before != 0 && now != tool->before;
-	/* Or it takes too long. */
-	return gone || tool->known || steps_now_ns() > tool->until_ns;
+	/* Most have told all before this is needed. */
+	if (!tool->looked) {
+		tool->proc_fd = procfs_open(tool->pid, NULL);
+		tool->looked = true;
+	}
+	bool gone = tool->proc_fd < 0 || procfs_image(tool->proc_fd, &now) < 0;
+	bool late = steps_now_ns() > tool->until_ns;
+
+	/* Where the server hasn't looked what was before, it will say when that is over. */
+	tool->known =
+		now != 0 && (tool->before != 0 ? now != tool->before : late && executes(tool));
+	return gone || tool->known || late;
 }
 
 /* The process of *T, which is IMAGE now, executes the next: so it has become the tool *T, unless
@@ -135,8 +151,9 @@ static void tell_before(struct gate *gate, struct tool **t, uint64_t image)
 
 	*t = tool->next;
 	/* Its arguments may be the next one's by now. */
-	tool->known = image != 0 && tool->before != 0 && image != tool->before &&
-		      procfs_image(tool->proc_fd, &now) == 0 && now == image;
+	tool->known = tool->proc_fd >= 0 && image != 0 && tool->before != 0 &&
+		      image != tool->before && procfs_image(tool->proc_fd, &now) == 0 &&
+		      now == image;
 	tell(gate, tool);
 }
 
@@ -168,7 +185,7 @@ static void starts(struct gate *gate, const struct wire_tool *opened)
 		return;
 	}
 	tool->pid = opened->pid;
-	tool->proc_fd = procfs_open(opened->pid, NULL);
+	tool->proc_fd = -1;
 	tool->before = opened->image;
 	tool->until_ns = steps_now_ns() + WAIT_NS;
 	tool->next = gate->tools;
@@ -199,7 +216,7 @@ static void runs(struct gate *gate, const struct wire_tool_runs *runs, size_t si
 	struct tool **t = find(gate, runs->pid);
 	struct tool *tool = *t;
 
-	if (tool == NULL || tool->before == runs->image ||
+	if (tool == NULL || (tool->before == runs->image && runs->image != 0) ||
 		!take_string(&at, &size, runs->cwd_size, &process.cwd) ||
 		!take_string(&at, &size, runs->exe_size, &process.exe)) {
 		return;
@@ -262,7 +279,7 @@ static void look(struct gate *gate, bool all)
 	bool any = false;
 
 	for (struct tool *t = gate->tools; t != NULL; t = t->next) {
-		t->done = all || has_become(t);
+		t->done = has_become(t) || all;
 		any = any || t->done;
 	}
 	if (!any) {

@@ -244,7 +244,8 @@ __attribute__((noreturn)) static void become_tool(const struct attach *a, int so
 	_exit(run_tool(a->options));
 }
 
-static int tell_gate(struct attach *a, pid_t pid, struct ns_id *mnt, struct error *err)
+/* Tells the helpers which the session's mount namespace is: that of PID. */
+static int tell_helpers(struct attach *a, pid_t pid, struct ns_id *mnt, struct error *err)
 {
 	_cleanup_close_ int proc_fd = procfs_open(pid, err);
 	struct wire_session session;
@@ -258,8 +259,16 @@ static int tell_gate(struct attach *a, pid_t pid, struct ns_id *mnt, struct erro
 		return error_set(err, errno, "open the session's mount namespace");
 	}
 	session.mnt = *mnt;
-	r = wire_send(a->gate.sock, WIRE_SESSION, &session, sizeof(session), NULL, 0);
-	return r < 0 ? error_set(err, -r, "tell the gate of the session") : 0;
+	const struct helper *helpers[] = { &a->gate, &a->host.helper, &a->container.helper };
+	for (size_t i = 0; i < ARRAY_SIZE(helpers); i++) {
+		r = helpers[i]->pid != 0 ? wire_send(helpers[i]->sock, WIRE_SESSION, &session,
+						   sizeof(session), NULL, 0)
+					 : 0;
+		if (r < 0) {
+			return error_set(err, -r, "tell %s of the session", helpers[i]->name);
+		}
+	}
+	return 0;
 }
 
 /* A transition that the gate tells of, as a marker. */
@@ -384,7 +393,7 @@ static int run(struct attach *a, struct error *err)
 	}
 	int r = wire_receive(sock, WIRE_READY, &go, sizeof(go), NULL, 0, err);
 	if (r == 0) {
-		r = tell_gate(a, pid, &mnt, err);
+		r = tell_helpers(a, pid, &mnt, err);
 	}
 	if (r == 0) {
 		child_block_signals();

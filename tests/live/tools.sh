@@ -125,6 +125,8 @@ other_users()
 		does "$1: nor by enter" "serves only root's tools.*sallyport exec -u USER.*status 125$" \
 			"sudo -u nobody /.sallyport/enter /bin/id"
 	fi
+	does "$1: a tool in a user namespace of its own keeps its views" '^0 container.status 0$' \
+		"unshare -Ur sh -c 'echo \$(id -u) \$(cat /c/etc/sallyport-test-world)'"
 	does "$1: a tool with no_new_privs can't, unless the container has it" \
 		"$(grep -q '^NoNewPrivs:.*1' "/proc/$PID/status" && echo 'status 0$' ||
 			echo 'has no_new_privs, which the container.s processes have not.*status 126$')" \
