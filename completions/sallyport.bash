@@ -35,7 +35,7 @@ _sallyport_value()
 	case $option in
 	-t | --type) mapfile -t COMPREPLY < <(compgen -W "$(_sallyport_engines)" -- "$current") ;;
 	--share) mapfile -t COMPREPLY < <(compgen -d -- "$current") ;;
-	--host-view) mapfile -t COMPREPLY < <(compgen -W 'rw ro' -- "$current") ;;
+	--host-view) mapfile -t COMPREPLY < <(compgen -W 'rw ro native native-ro' -- "$current") ;;
 	--via) mapfile -t COMPREPLY < <(compgen -W 'exec attach' -- "$current") ;;
 	--engine-command) mapfile -t COMPREPLY < <(compgen -c -- "$current" | sort -u) ;;
 	--container-view) mapfile -t COMPREPLY < <(compgen -W 'fuse native' -- "$current") ;;

@@ -41,7 +41,8 @@ struct audit_session {
 	uint32_t ses;	  /* the login session's id, UINT32_MAX: unset */
 	uint32_t uid;	  /* the front's real uid */
 	uint32_t native;  /* 1: --container-view native */
-	int32_t pid;	  /* the front */
+	uint32_t native_host; /* 1: --host-view native */
+	int32_t pid;	      /* the front */
 	uint64_t start_time;
 	uint64_t pid_ns;   /* inode of the pid namespace in which pid counts */
 	char command[16];  /* "attach", "exec" */

@@ -62,6 +62,7 @@ static const struct {
 	{ "cwd", "cwd", STRING, 600 },
 	{ "argv", "cmd", COMMAND, 2600 },
 	{ "container_view", "view", WORD, 16 },
+	{ "host_view", "host-view", WORD, 16 },
 	{ "missing", "missing", STRING, 300 },
 	{ "error", "info", STRING, 500 },
 	{ "reason", "reason", STRING, 500 },

@@ -178,6 +178,9 @@ int audit_begin(struct trail *trail, const struct audit_command *command, struct
 	event_add_number(record, "uid", session->uid);
 	event_add_string(record, "terminal", session->terminal);
 	event_add_string(record, "audit", trail_mode_name((enum trail_mode)session->mode));
+	if (session->native_host != 0) {
+		event_add_string(record, "host_view", "native");
+	}
 	if (session->native != 0) {
 		event_add_string(record, "container_view", "native");
 	}

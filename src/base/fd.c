@@ -151,6 +151,14 @@ char *fd_readlink(int dir_fd, const char *path)
 	return strdup(target);
 }
 
+char *fd_path(int fd)
+{
+	char self[64];
+
+	snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
+	return fd_readlink(AT_FDCWD, self);
+}
+
 size_t fd_raise_limit(void)
 {
 	struct rlimit limit = { 0 };

@@ -52,6 +52,10 @@ int fd_open_in_root(int root_fd, const char *path);
  * errno on failure. */
 char *fd_readlink(int dir_fd, const char *path);
 
+/* What FD is open on, as /proc/self/fd has it: proc(5). The caller frees; NULL and errno on
+ * failure. */
+char *fd_path(int fd);
+
 /* Raises RLIMIT_NOFILE of the calling process as far as it may. Returns what it is then. */
 size_t fd_raise_limit(void);
 

@@ -30,6 +30,9 @@ int str_to_u64(const char *s, uint64_t max, uint64_t *out);
  */
 size_t str_escape(char *out, size_t size, const char *source);
 
+/* Undoes the \040 of blanks and the like, as mountinfo has them (proc(5)), in place. */
+void str_unescape_octal(char *s);
+
 /* Formats into a new string, which the caller frees. NULL where memory ran out. */
 char *str_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

@@ -36,6 +36,7 @@ static const struct key of_begin[] = {
 	{ "argv", "argv" },
 	{ "pid", "pid" },
 	{ "container_view", "container_view" },
+	{ "host_view", "host_view" },
 };
 
 static const struct key of_running[] = {

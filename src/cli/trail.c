@@ -32,6 +32,7 @@ int cli_trail_open(
 	t->session.mode = (uint32_t)mode;
 	t->session.kernel = mode == TRAIL_REQUIRED && kernel;
 	t->session.native = options->session.native_view;
+	t->session.native_host = options->session.native_host;
 	snprintf(t->session.container, sizeof(t->session.container), "%s", options->container);
 	if (options->session.reason != NULL) {
 		snprintf(t->session.reason, sizeof(t->session.reason), "%s",

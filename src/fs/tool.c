@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "fs/tool.h"
 
-#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stddef.h>
@@ -16,6 +15,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/procfs.h"
+#include "base/program.h"
 #include "base/str.h"
 #include "fs/fs.h"
 
@@ -66,47 +66,6 @@ static pid_t process_of(const struct fs *fs, pid_t tid)
 	return (pid_t)tgid;
 }
 
-static bool is_loader(const char *path)
-{
-	const char *name = strrchr(path, '/');
-
-	return name != NULL && (str_starts_with(name, "/ld-") || str_starts_with(name, "/ld.so"));
-}
-
-/* What FD is, by its first bytes alone. */
-static enum tool_kind kind_of(int fd)
-{
-	union {
-		char magic[SELFMAG];
-		Elf64_Ehdr ehdr;
-		char space[1024]; /* the program headers follow at once, in what any linker writes
-				   */
-	} head;
-	ssize_t n = pread(fd, &head, sizeof(head), 0);
-
-	if (n >= 2 && memcmp(head.magic, "#!", 2) == 0) {
-		return TOOL_SCRIPT;
-	}
-	if (n < (ssize_t)sizeof(head.ehdr) || memcmp(head.magic, ELFMAG, SELFMAG) != 0 ||
-		head.ehdr.e_ident[EI_CLASS] != ELFCLASS64 ||
-		head.ehdr.e_phentsize != sizeof(Elf64_Phdr)) {
-		return TOOL_OTHER;
-	}
-	for (uint64_t i = 0; i < head.ehdr.e_phnum; i++) {
-		Elf64_Phdr phdr;
-		uint64_t at = head.ehdr.e_phoff + i * sizeof(phdr);
-
-		if (at < head.ehdr.e_phoff || at > (uint64_t)n - sizeof(phdr)) {
-			break;
-		}
-		memcpy(&phdr, head.space + at, sizeof(phdr));
-		if (phdr.p_type == PT_INTERP) {
-			return TOOL_DYNAMIC;
-		}
-	}
-	return TOOL_OTHER;
-}
-
 /*
  * One execve opens up to three files: a script, its interpreter, the loader. True where the loader
  * at PATH is opened by PID for what it was about to execute.
@@ -115,11 +74,11 @@ static bool loads(struct tools *tools, pid_t pid, const char *path)
 {
 	bool loads = false;
 
-	if (is_loader(path)) {
+	if (program_is_loader(path)) {
 		pthread_mutex_lock(&tools->lock);
 		struct tool_started *started = &tools->started[pid % TOOLS_STARTED];
 
-		loads = started->pid == pid && started->kind != TOOL_SCRIPT && !started->loaded;
+		loads = started->pid == pid && started->kind != PROGRAM_SCRIPT && !started->loaded;
 		started->loaded = started->loaded || loads;
 		pthread_mutex_unlock(&tools->lock);
 	}
@@ -130,7 +89,7 @@ static bool runs_script(struct tools *tools, pid_t pid)
 {
 	pthread_mutex_lock(&tools->lock);
 	const struct tool_started *started = &tools->started[pid % TOOLS_STARTED];
-	bool script = started->pid == pid && started->kind == TOOL_SCRIPT;
+	bool script = started->pid == pid && started->kind == PROGRAM_SCRIPT;
 	pthread_mutex_unlock(&tools->lock);
 	return script;
 }
@@ -140,7 +99,7 @@ static bool begins(struct tools *tools, const struct tool_started *next)
 {
 	pthread_mutex_lock(&tools->lock);
 	struct tool_started *started = &tools->started[next->pid % TOOLS_STARTED];
-	bool first = started->pid != next->pid || started->kind != TOOL_SCRIPT ||
+	bool first = started->pid != next->pid || started->kind != PROGRAM_SCRIPT ||
 		     started->image != next->image;
 
 	*started = *next;
@@ -185,9 +144,9 @@ void tool_starts(struct fs *fs, pid_t tid, int fd)
 	if (loads(&fs->tools, next.pid, tool.path)) {
 		return;
 	}
-	next.kind = kind_of(fd);
+	next.kind = program_kind(fd);
 	/* Each look into /proc takes its time, and of most tools the loader will tell. */
-	if (next.kind != TOOL_DYNAMIC || runs_script(&fs->tools, next.pid)) {
+	if (next.kind != PROGRAM_DYNAMIC || runs_script(&fs->tools, next.pid)) {
 		next.image = image_of(fs, next.pid);
 	}
 	if (!begins(&fs->tools, &next)) {

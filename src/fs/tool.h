@@ -12,21 +12,16 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "base/program.h"
+
 struct fs;
 
 #define TOOLS_STARTED 1024
 
-/* What becomes of a file that is executed; execve(2). */
-enum tool_kind {
-	TOOL_DYNAMIC, /* its loader is opened next, which nearly nothing can fail after */
-	TOOL_SCRIPT,  /* its interpreter is opened next */
-	TOOL_OTHER,
-};
-
 /* A process about to execute something. */
 struct tool_started {
 	pid_t pid; /* 0: none */
-	enum tool_kind kind;
+	enum program_kind kind;
 	bool loaded;	/* its loader was opened */
 	uint64_t image; /* procfs_image() then; 0: not looked at */
 };

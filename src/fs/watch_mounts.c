@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 #include "base/fd.h"
+#include "base/str.h"
 #include "fs/fs.h"
 #include "fs/watch_table.h"
 
@@ -25,24 +26,6 @@ static int compare(const void *a, const void *b)
 	return x->hash < y->hash ? -1 : x->hash > y->hash;
 }
 
-/* The octal escapes of proc(5) in NAME, in place. */
-static void unescape(char *name)
-{
-	char *out = name;
-
-	for (const char *at = name; *at != '\0'; out++) {
-		unsigned code;
-
-		if (at[0] == '\\' && sscanf(at + 1, "%3o", &code) == 1 && strlen(at) >= 4) {
-			*out = (char)code;
-			at += 4;
-		} else {
-			*out = *at++;
-		}
-	}
-	*out = '\0';
-}
-
 static void parse(struct mount_line *out, const char *line)
 {
 	char path[PATH_MAX];
@@ -56,7 +39,7 @@ static void parse(struct mount_line *out, const char *line)
 		const char *slash = strrchr(path, '/');
 
 		snprintf(out->name, sizeof(out->name), "%.255s", slash != NULL ? slash + 1 : path);
-		unescape(out->name);
+		str_unescape_octal(out->name);
 	}
 }
 

@@ -76,7 +76,8 @@ struct gate {
 	struct conf conf;
 	struct trail *trail; /* NULL: nothing is recorded */
 	uint64_t n_transitions;
-	int tools_fd;	    /* struct wire_tool come from there; -1: tools are not recorded */
+	int tools_fd; /* struct wire_tool or fanotify's events come from there; -1: tools are not
+			 recorded */
 	struct tool *tools; /* that have just been started */
 	/* Not to be woken by each message: while tools are started we look now and then. */
 	bool tools_busy;

@@ -4,12 +4,17 @@
  * opened to be executed, while the process waits for that: a moment before it has become the tool.
  * The tool's arguments come when it opens its first file. Of one that opens none they are read
  * here, if it lives long enough for that.
+ *
+ * Of a native view fanotify tells, which nobody waits for: the arguments are read here then, of
+ * what lives that long.
  */
 #include "gate/state.h"
 
+#include <errno.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/fanotify.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -17,9 +22,13 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/procfs.h"
+#include "base/program.h"
 
 #define PENDING_MAX 4096
 #define WAIT_NS 2000000000u /* that an execve may take, on a busy machine */
+/* After its last file was opened an execve is over by then: else what it was tried with is told
+ * without its arguments. */
+#define SETTLE_NS 2000000u
 
 struct tool {
 	struct tool *next;
@@ -29,6 +38,8 @@ struct tool {
 	char *path;	   /* owned */
 	uint64_t before;   /* what the process was then: procfs_image() */
 	bool known;	   /* the process has become it */
+	bool script;	   /* its interpreter is not seen yet; of a native view */
+	bool interpreted;  /* it was */
 	bool done;	   /* it is told of now */
 	uint64_t until_ns; /* then what is there is told */
 };
@@ -138,7 +149,8 @@ static bool has_become(struct tool *tool)
 
 	/* Where the server hasn't looked what was before, it will say when that is over. */
 	tool->known =
-		now != 0 && (tool->before != 0 ? now != tool->before : late && executes(tool));
+		now != 0 && (tool->before != 0 ? now != tool->before
+					       : late && (tool->interpreted || executes(tool)));
 	return gone || tool->known || late;
 }
 
@@ -166,30 +178,68 @@ static bool is_message(const void *message, ssize_t n, enum wire_type type, size
 	       ((const char *)message)[n - 1] == '\0';
 }
 
-/* A file is opened to be executed. */
-static void starts(struct gate *gate, const struct wire_tool *opened)
+/* PID opens PATH to execute it, and is IMAGE so far. NULL: it could not be noted. */
+static struct tool *starts(struct gate *gate, pid_t pid, const char *path, uint64_t image)
 {
 	size_t n = 0;
-	struct tool **t = find(gate, opened->pid);
+	struct tool **t = find(gate, pid);
 
 	if (*t != NULL) {
-		tell_before(gate, t, opened->image);
+		tell_before(gate, t, image);
 	}
 	for (struct tool *each = gate->tools; each != NULL; each = each->next) {
 		n++;
 	}
 	struct tool *tool = n < PENDING_MAX ? calloc(1, sizeof(*tool)) : NULL;
-	if (tool == NULL || (tool->path = strdup(opened->path)) == NULL) {
+	if (tool == NULL || (tool->path = strdup(path)) == NULL) {
 		free(tool);
 		lost(gate);
-		return;
+		return NULL;
 	}
-	tool->pid = opened->pid;
+	tool->pid = pid;
 	tool->proc_fd = -1;
-	tool->before = opened->image;
+	tool->before = image;
 	tool->until_ns = steps_now_ns() + WAIT_NS;
 	tool->next = gate->tools;
 	gate->tools = tool;
+	return tool;
+}
+
+/* The same of a native view: PATH is the file FD. */
+static void executed(struct gate *gate, pid_t pid, const char *path, int fd)
+{
+	struct tool *tool = *find(gate, pid);
+	bool script = program_kind(fd) == PROGRAM_SCRIPT;
+
+	if (tool != NULL && tool->script) {
+		tool->interpreted = true;
+	} else if (tool == NULL || !program_is_loader(path)) {
+		tool = starts(gate, pid, path, 0);
+	}
+	if (tool != NULL) {
+		tool->script = script;
+		tool->until_ns = steps_now_ns() + SETTLE_NS;
+	}
+}
+
+/* Takes one event of fanotify's. False where there is none. */
+static bool take_event(struct gate *gate)
+{
+	struct fanotify_event_metadata event;
+	ssize_t n = gate->tools_fd >= 0 ? read(gate->tools_fd, &event, sizeof(event)) : -1;
+
+	if (n < 0 && (errno == EAGAIN || gate->tools_fd < 0)) {
+		return false;
+	}
+	_cleanup_close_ int fd = n == (ssize_t)sizeof(event) ? event.fd : -1;
+	_cleanup_free_ char *path = fd >= 0 ? fd_path(fd) : NULL;
+
+	if (path == NULL) {
+		lost(gate);
+	} else {
+		executed(gate, event.pid, path, fd);
+	}
+	return n > 0;
 }
 
 /* Takes the string of SIZE bytes, its NUL the last, from *AT. False where there is none. */
@@ -246,7 +296,7 @@ static bool take(struct gate *gate)
 		if (message.starts.lost > 0) {
 			lost(gate);
 		}
-		starts(gate, &message.starts);
+		starts(gate, message.starts.pid, message.starts.path, message.starts.image);
 		return true;
 	}
 	if (is_message(&message, n, WIRE_TOOL_RUNS, offsetof(struct wire_tool_runs, strings))) {
@@ -267,7 +317,7 @@ static bool take_all(struct gate *gate)
 {
 	bool any = false;
 
-	while (take(gate)) {
+	while (gate->start.watch_tools != 0 ? take_event(gate) : take(gate)) {
 		any = true;
 	}
 	return any;

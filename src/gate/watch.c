@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/fd.h"
 #include "base/log.h"
 #include "base/procfs.h"
 
@@ -59,17 +60,14 @@ static void handle(struct gate *gate, const struct fanotify_event_metadata *even
 	_cleanup_close_ int fd = event->fd;
 	struct error err = { 0 };
 	struct stat st;
-	char file[PATH_MAX] = "";
-	char self[64];
+	_cleanup_free_ char *path = fd_path(fd);
+	const char *file = path != NULL ? path : "";
 	pid_t tgid;
 	int r = caller_check(gate, event->pid, &tgid, &err);
 
-	snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
-	ssize_t n = readlink(self, file, sizeof(file) - 1);
-	if (r == 0 && (n < 0 || fstat(fd, &st) < 0)) {
+	if (r == 0 && (path == NULL || fstat(fd, &st) < 0)) {
 		r = error_set(&err, errno, "look at the file to be executed");
 	}
-	file[n > 0 ? n : 0] = '\0';
 	if (r == 0) {
 		r = steps_begin(gate, event->pid, tgid, &st, file, &err);
 	}

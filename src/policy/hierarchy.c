@@ -25,23 +25,6 @@ struct mount {
 	char *options; /* of the super block */
 };
 
-/* Undoes the \040 of blanks and the like, in place. */
-static void unescape(char *s)
-{
-	char *out = s;
-
-	while (*s != '\0') {
-		if (s[0] == '\\' && s[1] >= '0' && s[1] <= '3' && s[2] >= '0' && s[2] <= '7' &&
-			s[3] >= '0' && s[3] <= '7') {
-			*out++ = (char)((s[1] - '0') << 6 | (s[2] - '0') << 3 | (s[3] - '0'));
-			s += 4;
-		} else {
-			*out++ = *s++;
-		}
-	}
-	*out = '\0';
-}
-
 /* Parses LINE, which is cut to pieces. */
 static bool parse_mount(char *line, struct mount *mount)
 {
@@ -71,8 +54,8 @@ static bool parse_mount(char *line, struct mount *mount)
 	mount->dev = makedev(major, minor);
 	mount->root = field[ROOT];
 	mount->point = field[POINT];
-	unescape(mount->root);
-	unescape(mount->point);
+	str_unescape_octal(mount->root);
+	str_unescape_octal(mount->point);
 	return true;
 }
 

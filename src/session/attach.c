@@ -24,6 +24,7 @@
 #include "session/callers.h"
 #include "session/child.h"
 #include "session/helper.h"
+#include "session/host.h"
 #include "session/label.h"
 #include "session/plan.h"
 #include "session/relay.h"
@@ -41,6 +42,7 @@ struct attach {
 	struct view container;
 	struct helper gate;
 	int tools[2]; /* from the host view's server to the gate */
+	int exec_fd;  /* where there is no server: fanotify group of what is executed; else -1 */
 	struct terminal terminal;
 	struct world world;
 	int mnt_fd; /* the session's mount namespace, until the gate has ended: its number is not
@@ -81,7 +83,8 @@ static int start_gate(struct attach *a, struct error *err)
 	start.labels = profile->labels;
 	fds[GATE_FD_VIEW] = a->container.mount_fd;
 	fds[GATE_FD_LISTEN] = a->world.listen_fd;
-	fds[GATE_FD_TOOLS] = a->tools[1];
+	start.watch_tools = a->exec_fd >= 0;
+	fds[GATE_FD_TOOLS] = a->exec_fd >= 0 ? a->exec_fd : a->tools[1];
 	size_t n = plan_descriptors(profile, plan_fd, fds + GATE_FD_PLAN);
 	r = wire_send(a->gate.sock, WIRE_GATE_START, &start, sizeof(start), fds, GATE_FD_PLAN + n);
 	return r < 0 ? error_set(err, -r, "start sallyport-gate") : 0;
@@ -94,6 +97,10 @@ static int start_gate(struct attach *a, struct error *err)
 
 static int open_tools(struct attach *a, struct error *err)
 {
+	if (a->options->native_host && a->options->trail != NULL) {
+		a->exec_fd = host_watch(err);
+		return a->exec_fd < 0 ? a->exec_fd : 0;
+	}
 	const struct timeval wait = { .tv_sec = TOOLS_WAIT_S };
 	const int size = TOOLS_BUFFER;
 
@@ -114,7 +121,9 @@ static int prepare(struct attach *a, struct error *err)
 	_cleanup_close_ int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	int r = open_tools(a, err);
 
-	if (r == 0) {
+	if (r == 0 && options->native_host) {
+		r = host_start(&a->host, err);
+	} else if (r == 0) {
 		r = view_start(&a->host, WIRE_VIEW_HOST, root, options->read_only, a->tools[0],
 			a->profile, err);
 	}
@@ -179,6 +188,9 @@ static int enter(const struct attach *a, struct error *err)
 
 	if (r == 0) {
 		r = world_enter(&a->world, err);
+	}
+	if (r == 0 && a->exec_fd >= 0) {
+		r = host_watch_mounts(a->exec_fd, err);
 	}
 	if (r == 0) {
 		r = join(&a->profile->namespaces, after, ARRAY_SIZE(after), err);
@@ -422,6 +434,7 @@ int session_attach(
 		.host = { .mount_fd = -1 },
 		.container = { .mount_fd = -1 },
 		.tools = { -1, -1 },
+		.exec_fd = -1,
 		.streams = STREAMS_NONE,
 		.mnt_fd = -1,
 		.terminal = { .master_fd = -1, .slave_fd = -1, .devpts_fd = -1 },
@@ -443,6 +456,7 @@ int session_attach(
 	world_finish(&a.world);
 	helper_stop(&a.gate);
 	cleanup_close(&a.mnt_fd);
+	cleanup_close(&a.exec_fd);
 	view_stop(&a.container);
 	view_stop(&a.host);
 	tree_finish(&a.tree);

@@ -44,7 +44,8 @@ struct session_options {
 	const char *subject; /* the container's name */
 	char **argv;	     /* the tool or the container's command, NULL-terminated */
 	const char *cwd;    /* -w: the program's directory in the container; NULL: by the profile */
-	bool read_only;	    /* --host-view ro */
+	bool read_only;	    /* --host-view ro, native-ro */
+	bool native_host;   /* --host-view native, native-ro */
 	bool native_view;   /* --container-view native */
 	bool degraded;	    /* go on where a part of the profile can't be copied */
 	char **shares;	    /* --share: host directories, NULL-terminated */

@@ -19,12 +19,12 @@
 #include "base/fd.h"
 #include "base/str.h"
 #include "session/helper.h"
+#include "session/host.h"
 #include "session/mounts.h"
 
 #define MOUNTINFO_MAX (16 << 20)
 
-/* Takes the mount FD over, to be attached at PATH. */
-static int add_mount(struct world *world, int fd, const char *path, struct error *err)
+int world_add(struct world *world, int fd, const char *path, struct error *err)
 {
 	if (world->count == WORLD_MOUNTS_MAX) {
 		close(fd);
@@ -114,7 +114,7 @@ static int add_launcher(struct world *world, struct error *err)
 	if (mount_setattr(fd, "", AT_EMPTY_PATH, &read_only, sizeof(read_only)) < 0) {
 		return error_set(err, errno, "make the launcher's directory read-only");
 	}
-	return add_mount(world, steal_fd(&fd), WIRE_DIRECTORY, err);
+	return world_add(world, steal_fd(&fd), WIRE_DIRECTORY, err);
 }
 
 /* Clones PATH of the host to the same place in the session. A path that can't be cloned is no
@@ -123,7 +123,7 @@ static int add_clone(struct world *world, const char *path, bool recursive, stru
 {
 	int fd = mounts_clone(AT_FDCWD, path, recursive, 0, NULL);
 
-	return fd < 0 ? 0 : add_mount(world, fd, path, err);
+	return fd < 0 ? 0 : world_add(world, fd, path, err);
 }
 
 /*
@@ -172,7 +172,7 @@ static int add_shares(struct world *world, char **shares, struct error *err)
 			return error_set(err, errno, "--share %s", *share);
 		}
 		int fd = mounts_clone(AT_FDCWD, path, true, 0, err);
-		int r = fd < 0 ? fd : add_mount(world, fd, path, err);
+		int r = fd < 0 ? fd : world_add(world, fd, path, err);
 		if (r < 0) {
 			return error_wrap(err, "--share %s", *share);
 		}
@@ -203,7 +203,7 @@ static int add_dev(struct world *world, const struct tree *tree, const struct te
 			int fd = fcntl(parts[i].fd, F_DUPFD_CLOEXEC, 0);
 
 			r = fd < 0 ? error_set(err, errno, "dup")
-				   : add_mount(world, fd, parts[i].path, err);
+				   : world_add(world, fd, parts[i].path, err);
 		}
 	}
 	return r;
@@ -213,10 +213,13 @@ int world_prepare(struct world *world, int host_fd, int container_fd, const stru
 	const struct terminal *terminal, const struct session_options *options, struct error *err)
 {
 	*world = (struct world){ .host_fd = host_fd, .listen_fd = -1 };
-	int container = fcntl(container_fd, F_DUPFD_CLOEXEC, 0);
-	int r = container < 0 ? error_set(err, errno, "dup")
-			      : add_mount(world, container, WIRE_CONTAINER_PATH, err);
+	int r = options->native_host ? host_add(world, options->read_only, err) : 0;
+	int container = r == 0 ? fcntl(container_fd, F_DUPFD_CLOEXEC, 0) : -1;
 
+	if (r == 0) {
+		r = container < 0 ? error_set(err, errno, "dup")
+				  : world_add(world, container, WIRE_CONTAINER_PATH, err);
+	}
 	if (r == 0) {
 		r = add_launcher(world, err);
 	}

@@ -15,7 +15,7 @@
 #include "session/terminal.h"
 #include "session/tree.h"
 
-#define WORLD_MOUNTS_MAX 64
+#define WORLD_MOUNTS_MAX 512
 
 struct world_mount {
 	int fd;
@@ -42,6 +42,9 @@ int world_prepare(struct world *world, int host_fd, int container_fd, const stru
  * host view for its root, everything else attached.
  */
 int world_enter(const struct world *world, struct error *err);
+
+/* Takes the mount FD over, to be attached at PATH. Returns 0 or a negative errno. */
+int world_add(struct world *world, int fd, const char *path, struct error *err);
 
 void world_finish(struct world *world);
 

@@ -100,7 +100,7 @@ says "list: an argument" 125 'list takes no container, but got web' "$S" list we
 for option in --share --host-view --container-view; do
 	says "exec: no view, no $option" 125 "exec has no option $option" "$S" exec $option x "$N-web" -- true
 done
-says "--host-view: what it takes" 125 '--host-view takes rw or ro, not x' "$S" attach --host-view x "$N-web"
+says "--host-view: what it takes" 125 '--host-view takes rw, ro, native or native-ro, not x' "$S" attach --host-view x "$N-web"
 says "--container-view: what it takes" 125 '--container-view takes fuse or native, not x' "$S" attach --container-view x "$N-web"
 says "--keep-fd: not open" 125 '--keep-fd: no open descriptor 77' "$S" exec --keep-fd 77 "$N-web" -- true
 says "--keep-fd: no number" 125 '--keep-fd: no open descriptor x' "$S" exec --keep-fd x "$N-web" -- true

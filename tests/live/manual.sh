@@ -109,7 +109,7 @@ login timeout 60 "$SALLYPORT" attach --reason manual --record="$T/recording" "$N
 	"strace -o /dev/null /c/bin/cat 2>$T/refused; exit 1" </dev/null >"$T/out" 2>&1
 matches "a program in a session is refused" "$(cat "$T/refused" "$T/out")" 'is traced by strace'
 timeout 60 "$SALLYPORT" attach -u nobody-there "$NAME" -- true </dev/null >"$T/out" 2>&1
-timeout 60 "$SALLYPORT" attach --container-view native "$NAME" -- sleep 60 </dev/null >"$T/out" 2>&1 &
+timeout 60 "$SALLYPORT" attach --container-view native --host-view native "$NAME" -- sleep 60 </dev/null >"$T/out" 2>&1 &
 STARTED+=($!)
 wait_for 10 sh -c "'$SALLYPORT' sessions -r --json | grep -q '\"$NAME\"'"
 told=$(sed -n '/^\.Ss sallyport sessions/,/^\.It Fl -kill/{s/^\.It Li //p}' "$PAGE" | tr -d , | xargs -n 1 | sort)
@@ -117,13 +117,15 @@ printed=$(members_of_sessions 'map(keys) | add | unique[]')
 is "sessions --json: their states" "$(members_of_sessions 'map(.state) | unique | join(" ")')" "ended refused running"
 is "each member that is printed is told" "$(comm -23 <(sort <<<"$printed") <(echo "$told"))" ""
 is "those that need nothing of this host are printed" "$(printf '%s\n' argv command container container_id container_pid \
-	container_view ended engine error image owner pid reason recording recording_sha256 session started state status \
+	container_view ended engine error host_view image owner pid reason recording recording_sha256 session started state status \
 	terminal | sort | comm -23 - <(sort <<<"$printed"))" ""
 is "and none is told that the source does not know" "$(for member in $told; do
 		grep -q "\"$member\"" "$SOURCE/src/cli/past.c" || echo "$member"
 	done)" ""
 is "so the session itself was not" "$(members_of_sessions '.[] | select(.reason == "manual") | "\(.state) \(.error)"')" "ended null"
-is "the view is native where it is" "$(members_of_sessions 'map(.container_view) | unique | join(" ")')" " native"
+for view in container_view host_view; do
+	is "the $view is native where it is" "$(members_of_sessions "map(.$view) | unique | join(\" \")")" " native"
+done
 end_process "${STARTED[-1]}"
 
 # Exit statuses.

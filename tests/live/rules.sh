@@ -80,6 +80,8 @@ if [ -n "$can_log_in" ]; then
 		"$(as 61002 "$sallyport" attach --reason x "$init" -- touch "$T/written")" 'Read-only'
 	check "and nothing was written" test ! -e "$T/written"
 	matches "rw is refused" "$(as 61002 "$sallyport" attach --reason x --host-view rw "$init" -- true)" 'read-only.*--host-view ro'
+	matches "so is a native view, which a tool could remount" \
+		"$(as 61002 "$sallyport" attach --reason x --host-view native-ro "$init" -- true)" 'read-only.*--host-view ro'
 	matches "a share would be a way out" "$(as 61002 "$sallyport" attach --reason x --share "$T" "$init" -- true)" "doesn't allow this --share"
 	matches "--like too" "$(as 61002 "$sallyport" exec --reason x --like 1 "$init" -- /bin/true)" "doesn't allow --like"
 	matches "who has no name can't pass a deny by name" "$(run 61999)" 'uid 61999 may not.*status 125'
