@@ -69,12 +69,20 @@ have()
 	return 1
 }
 
-# run_pid: pid of a pid file, once it is written.
+# True where PID is the engine's process no more: what it is about to execute has begun.
+has_begun()
+{
+	local command
+	command=$(tr '\0' ' ' <"/proc/$PID/cmdline")
+	[ -n "$command" ] && [[ $command != *"runc init"* && $command != *"crun run"* ]]
+}
+
+# pid_of_file FILE: the pid in it, once it is written and its process is the container's.
 pid_of_file()
 {
 	wait_for 20 test -s "$1" || return 1
 	PID=$(cat "$1")
-	[ -d "/proc/$PID" ]
+	wait_for 20 has_begun
 }
 
 # the_child PID: the first child of a process, once it runs our init.
@@ -145,6 +153,7 @@ start_docker()
 		{ failed_engine docker "$T/$NAME.log"; return 1; }
 	ENDINGS+=("docker rm -f $NAME")
 	PID=$(docker inspect -f '{{.State.Pid}}' "$NAME")
+	wait_for 20 has_begun
 }
 
 # --- podman
@@ -177,6 +186,7 @@ start_podman()
 		{ failed_engine podman "$T/$NAME.log"; return 1; }
 	ENDINGS+=("podman_here rm -f -t 0 $NAME")
 	PID=$(podman_here inspect -f '{{.State.Pid}}' "$NAME")
+	wait_for 20 has_begun
 }
 
 # --- runc

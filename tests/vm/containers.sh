@@ -96,6 +96,14 @@ check_native()
 		"$(native /.sallyport/enter /bin/cat /proc/self/attr/current | tr -d '\0')" "$label"
 	is "$what, native view: what a tool wrote there, a program reads" \
 		"$(native /.sallyport/enter /bin/cat /dev/shm/native)" written
+	is "$what, both views native: a tool reads, a program has exactly the label" \
+		"$("$SALLYPORT" attach --container-view native --host-view native "$PID" -- /bin/sh -c \
+			'cat /c/vol/own; /.sallyport/enter /bin/cat /proc/self/attr/current' </dev/null 2>&1 | tr -d '\0')" \
+		"own
+$label"
+	is "$what, the host's view native: a program has exactly the label" \
+		"$("$SALLYPORT" attach --host-view native "$PID" -- /c/bin/cat /proc/self/attr/current </dev/null 2>&1 | tr -d '\0')" \
+		"$label"
 	matches "$what, native view: nothing runs there by itself" \
 		"$(native /bin/sh -c '/c/bin/busybox true; echo "status $?"')" 'Permission denied.*status 126'
 }
