@@ -39,6 +39,7 @@ _sallyport_value()
 	--via) mapfile -t COMPREPLY < <(compgen -W 'exec attach' -- "$current") ;;
 	--engine-command) mapfile -t COMPREPLY < <(compgen -c -- "$current" | sort -u) ;;
 	--container-view) mapfile -t COMPREPLY < <(compgen -W 'fuse native' -- "$current") ;;
+	--without) mapfile -t COMPREPLY < <(compgen -W 'seccomp caps no_new_privs lsm cgroup' -- "$current") ;;
 	-e | --env) mapfile -t COMPREPLY < <(compgen -v -- "$current") ;;
 	esac
 }

@@ -15,10 +15,9 @@
  *   condition  = [ "not" ] ( "engine" | "name" | "id" | "image" | "label" | "owner" ) values .
  *   terms      = term { "and" term } .
  *   term       = "host-view" ( "rw" | "ro" | "none" ) | "uid" ( "any" | range { "," range } )
- *              | "share" values | "like" | "degraded" | "record" | "record-input" | "reason" .
- *   range      = NUMBER | NUMBER "-" NUMBER .
- *   values     = value { "," value } .
- *   value      = WORD | STRING .
+ *              | "share" values | "like" | "degraded" | "without" | "record" | "record-input" |
+ * "reason" . range      = NUMBER | NUMBER "-" NUMBER . values     = value { "," value } . value =
+ * WORD | STRING .
  *
  * A WORD is made of letters, digits and - _ . / : @ = + % ~ * ? and bytes of UTF-8; those in
  * quotation marks above are none. A STRING stands between double quotes, where \" and \\ are the
@@ -118,6 +117,7 @@ struct rules_terms {
 	struct rules_values shares;
 	bool like;
 	bool degraded;
+	bool without;
 	bool record;
 	bool record_input;
 	bool reason;
@@ -183,6 +183,7 @@ struct rules_wish {
 	enum rules_view host_view; /* where given */
 	bool like;
 	bool degraded;
+	bool without;
 	char *const *shares; /* NULL-terminated; NULL: none */
 	const char *reason;  /* NULL: none */
 };

@@ -288,6 +288,9 @@ int rules_check_wish(const struct rule *rule, enum rules_command command,
 	if (wish->degraded && !terms->degraded) {
 		return refuse(rule, err, NULL, "doesn't allow --degraded");
 	}
+	if (wish->without && !terms->without) {
+		return refuse(rule, err, NULL, "doesn't allow --without");
+	}
 	/* The others have no records that it could stand in. */
 	bool is_session = command == RULES_ATTACH || command == RULES_EXEC;
 	if (is_session && terms->reason &&

@@ -393,6 +393,12 @@ static int parse_degraded(struct parser *p, struct rule *rule)
 	return 0;
 }
 
+static int parse_without(struct parser *p, struct rule *rule)
+{
+	rule->terms.without = true;
+	return 0;
+}
+
 static int parse_record(struct parser *p, struct rule *rule)
 {
 	rule->terms.record = true;
@@ -421,6 +427,7 @@ static const struct {
 	{ "share", parse_shares },
 	{ "like", parse_like },
 	{ "degraded", parse_degraded },
+	{ "without", parse_without },
 	{ "record", parse_record },
 	{ "record-input", parse_record_input },
 	{ "reason", parse_reason },
@@ -441,8 +448,9 @@ static int parse_term(struct parser *p, struct rule *rule, uint32_t *seen)
 		int r = take(p);
 		return r < 0 ? r : terms[i].parse(p, rule);
 	}
-	return expected(p, "a term (host-view, uid, share, like, degraded, record, record-input or "
-			   "reason)");
+	return expected(p,
+		"a term (host-view, uid, share, like, degraded, without, record, record-input or "
+		"reason)");
 }
 
 static int parse_terms(struct parser *p, struct rule *rule)

@@ -51,7 +51,13 @@ static int command(int argc, char **argv, bool views,
 		begun = status == 0;
 	}
 	if (status == 0) {
-		status = run(&profile, &options.session, &err);
+		struct profile lifted = profile;
+
+		if (options.without != NULL) {
+			lifted = lift(&profile, &options.lifted);
+			lifted.throw_away = false;
+		}
+		status = run(&lifted, &options.session, &err);
 	}
 	/* What is not whole of a recording is worth a word, not the program's status. */
 	if (record_end(&record, &cause) < 0 && status >= 0) {

@@ -26,7 +26,8 @@ enum {
 	OPTION_AUDIT,
 	OPTION_REASON,
 	OPTION_RECORD,
-	OPTION_RECORD_INPUT
+	OPTION_RECORD_INPUT,
+	OPTION_WITHOUT,
 };
 
 static const struct option long_options[] = {
@@ -41,6 +42,7 @@ static const struct option long_options[] = {
 	{ "reason", required_argument, NULL, OPTION_REASON },
 	{ "record", optional_argument, NULL, OPTION_RECORD },
 	{ "record-input", no_argument, NULL, OPTION_RECORD_INPUT },
+	{ "without", required_argument, NULL, OPTION_WITHOUT },
 	{ "quiet", no_argument, NULL, 'q' },
 	{ "verbose", no_argument, NULL, 'v' },
 	{ "help", no_argument, NULL, 'h' },
@@ -91,7 +93,8 @@ static const char usage_exec[] =
 	"Usage: sallyport exec [OPTION...] CONTAINER [-- CMD [ARG...]]\n"
 	"\n"
 	"Runs CMD of the container (default: /bin/sh) under its whole security profile.\n"
-	"\n";
+	"\n"
+	"      --without LAYER,...     but for seccomp, caps, no_new_privs, lsm or cgroup\n";
 
 static int wrong(const char *message, const char *value)
 {
@@ -108,8 +111,7 @@ static int add(char **list, size_t *n, char *value, const char *option)
 	return -1;
 }
 
-/* One of two WORDS. Returns -1 with *SECOND set, or EXIT_OURS. */
-/* *CHOSEN: which of WORDS, which NULL ends, VALUE is. */
+/* Which of WORDS, which NULL ends, VALUE is. Returns -1 with *CHOSEN set, or EXIT_OURS. */
 static int choose(const char *option, const char *value, const char *const *words, int *chosen)
 {
 	char all[128] = "";
@@ -125,6 +127,17 @@ static int choose(const char *option, const char *value, const char *const *word
 	}
 	log_error("%s takes %s, not %s", option, all, value);
 	return EXIT_OURS;
+}
+
+static int choose_layers(struct options *o)
+{
+	struct error err = { 0 };
+
+	if (lifts_parse(o->without, &o->lifted, &err) < 0) {
+		log_error("--without: %s", err.message);
+		return EXIT_OURS;
+	}
+	return -1;
 }
 
 static int choose_host_view(struct options *o, const char *value)
@@ -217,6 +230,9 @@ static int take(struct options *o, int option, char *value, bool views)
 		o->session.record.wanted = o->session.record.asked = true;
 		o->session.record.input = true;
 		return -1;
+	case OPTION_WITHOUT:
+		o->without = value;
+		return views ? wrong("attach has no option ", "--without") : choose_layers(o);
 	case OPTION_SHARE:
 		return views ? add(o->shares, &o->n_shares, value, "--share")
 			     : wrong("exec has no option ", "--share");
@@ -327,6 +343,7 @@ static int check_access(struct options *options, struct target *target, struct e
 			session->read_only && !session->native_host ? RULES_VIEW_RO : RULES_VIEW_RW,
 		.like = options->like != NULL,
 		.degraded = session->degraded || options->lifts,
+		.without = options->without != NULL,
 		.shares = options->shares,
 		.reason = session->reason,
 	};
@@ -350,6 +367,22 @@ static int check_access(struct options *options, struct target *target, struct e
 		session->record.input_required = rule->terms.record_input;
 	}
 	return 0;
+}
+
+/* What is lifted stands in the records, or nothing is run. */
+static int check_lifts(struct options *options, const struct profile *profile, struct error *err)
+{
+	char text[256];
+	char note[320];
+	int r = lifts_check(&options->lifted, profile, err);
+
+	if (r < 0) {
+		return r;
+	}
+	snprintf(note, sizeof(note), "exec: the program is run %s",
+		lift_describe(text, sizeof(text), &options->lifted));
+	log_info("%s", note);
+	return audit_degraded(options->session.trail, note, err);
 }
 
 int options_capture(
@@ -407,7 +440,10 @@ int options_capture(
 			return r;
 		}
 	}
-	return adjust(options, profile, err);
+	if (options->without != NULL) {
+		r = check_lifts(options, profile, err);
+	}
+	return r < 0 ? r : adjust(options, profile, err);
 }
 
 void options_finish(struct options *options)

@@ -12,6 +12,7 @@
 #include "policy/profile.h"
 #include "session/session.h"
 #include "target/target.h"
+#include "why/lift.h"
 
 #define OPTIONS_LIST_MAX 64
 
@@ -27,7 +28,9 @@ struct options {
 	const char *container;
 	enum rules_command command; /* for which the rules are asked */
 	bool host_view_given;	    /* --host-view */
-	bool lifts;		    /* programs are given more than the container has */
+	bool lifts;		    /* of why: programs are given more than the container has */
+	const char *without;	    /* --without: so they are, by the operator's word; NULL: none */
+	struct lifts lifted;	    /* what that comes to */
 	struct access access;
 	struct cli_trail *trail; /* NULL: this command leaves no records */
 	struct session_options session;

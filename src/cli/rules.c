@@ -125,7 +125,8 @@ static void print_terms(const struct rules_terms *terms, enum rules_command comm
 	}
 	if (command == RULES_ATTACH || command == RULES_EXEC) {
 		print_uids(terms);
-		printf("%s%s%s", terms->like ? ", like" : "", terms->degraded ? ", degraded" : "",
+		printf("%s%s%s%s", terms->like ? ", like" : "", terms->degraded ? ", degraded" : "",
+			command == RULES_EXEC && terms->without ? ", without" : "",
 			terms->record_input ? ", record-input"
 			: terms->record	    ? ", record"
 					    : "");

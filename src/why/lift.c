@@ -2,9 +2,10 @@
 #include <cap-ng.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 
 #include "base/str.h"
-#include "why/why.h"
+#include "why/lift.h"
 
 const char *const layer_names[LAYER_COUNT] = {
 	[LAYER_SECCOMP] = "seccomp",
@@ -20,6 +21,74 @@ static const char *unconfined(enum lsm_kind kind)
 	return kind == LSM_APPARMOR  ? "unconfined"
 	       : kind == LSM_SELINUX ? "system_u:system_r:spc_t:s0"
 				     : NULL;
+}
+
+/* As an operator names them. */
+static const char *const words[LAYER_COUNT] = {
+	[LAYER_SECCOMP] = "seccomp",
+	[LAYER_CAPABILITIES] = "caps",
+	[LAYER_NO_NEW_PRIVS] = "no_new_privs",
+	[LAYER_LSM] = "lsm",
+	[LAYER_CGROUP] = "cgroup",
+};
+
+/* The layer that the N characters at WORD name; LAYER_COUNT: none. */
+static enum layer layer_of(const char *word, size_t n)
+{
+	int layer = 0;
+
+	while (layer < LAYER_COUNT &&
+		(strlen(words[layer]) != n || strncmp(words[layer], word, n) != 0)) {
+		layer++;
+	}
+	return (enum layer)layer;
+}
+
+/* Nobody can give what he could not have himself. */
+static uint64_t own_capabilities(void)
+{
+	uint64_t mask = 0;
+
+	for (int cap = 0; cap < 64; cap++) {
+		if (prctl(PR_CAPBSET_READ, cap, 0, 0, 0) == 1) {
+			mask |= UINT64_C(1) << cap;
+		}
+	}
+	return mask;
+}
+
+int lifts_parse(const char *text, struct lifts *lifts, struct error *err)
+{
+	const char *at = text;
+
+	*lifts = (struct lifts){ .capabilities = 0 };
+	for (size_t n; *at != '\0' || at == text; at += n + (at[n] == ',')) {
+		n = strcspn(at, ",");
+		enum layer layer = layer_of(at, n);
+
+		if (layer == LAYER_COUNT) {
+			return error_set_hint(err, 0,
+				"they are seccomp, caps, no_new_privs, lsm and cgroup",
+				"there is no layer \"%.*s\"", (int)n, at);
+		}
+		lifts->layers[layer] = true;
+	}
+	if (lifts->layers[LAYER_CAPABILITIES]) {
+		lifts->capabilities = own_capabilities();
+	}
+	return 0;
+}
+
+int lifts_check(const struct lifts *lifts, const struct profile *profile, struct error *err)
+{
+	for (int layer = 0; layer < LAYER_COUNT; layer++) {
+		if (lifts->layers[layer] && !lift_possible(profile, (enum layer)layer)) {
+			return error_set(err, 0,
+				"without %s: there is nothing of it in the container's profile",
+				words[layer]);
+		}
+	}
+	return 0;
 }
 
 bool lift_possible(const struct profile *profile, enum layer layer)

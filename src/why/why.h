@@ -16,6 +16,7 @@
 #include "base/error.h"
 #include "policy/profile.h"
 #include "session/session.h"
+#include "why/lift.h"
 
 #define CALL_TEXT_MAX 512
 
@@ -72,37 +73,6 @@ struct refusal {
 	uint32_t filters;   /* seccomp filters that it had */
 	uint32_t last;	    /* counts up over the run: the last of all has the highest */
 };
-
-/* lift.c */
-
-/* A layer of the profile that can be lifted. */
-enum layer {
-	LAYER_SECCOMP,
-	LAYER_CAPABILITIES, /* those of a mask */
-	LAYER_NO_NEW_PRIVS,
-	LAYER_LSM,
-	LAYER_CGROUP,
-	LAYER_COUNT
-};
-
-/* What is lifted of a profile. */
-struct lifts {
-	bool layers[LAYER_COUNT];
-	uint64_t capabilities; /* that are given in addition */
-};
-
-/* "seccomp", "capabilities", ... Static. */
-extern const char *const layer_names[LAYER_COUNT];
-
-/* True where PROFILE has something of LAYER to lift. */
-bool lift_possible(const struct profile *profile, enum layer layer);
-/*
- * A copy of PROFILE without what LIFTS names; it borrows all else from PROFILE, and needs no
- * finisher.
- */
-struct profile lift(const struct profile *profile, const struct lifts *lifts);
-/* "without seccomp, with cap_net_raw". Returns OUT. */
-char *lift_describe(char *out, size_t size, const struct lifts *lifts);
 
 /* run.c */
 

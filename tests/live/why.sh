@@ -274,6 +274,30 @@ rules <<<'allow unset to exec on engine runc with degraded;'
 matches "not by a rule for exec" "$(try)" 'no rule allows.*status 125'
 rm /etc/sallyport/rules.d/50-why.conf
 
+# exec --without: one layer less, by the operator's own hand.
+without() { timeout 60 "$SALLYPORT" exec "$@" 2>&1; echo "status $?"; }
+matches "without: what there is not can't be lifted" "$(without --without seccomp "$NAME" -- true)" \
+	'without seccomp: there is nothing of it.*status 125'
+start seccomp_user
+run_status() { grep -E '^(Cap(Bnd|Amb)|NoNewPrivs|Seccomp):' "$1"; }
+matches "without: it fails with all layers" "$(without "$NAME" -- /calls chroot:/)" 'EPERM.*status 1$'
+matches "without one of two it fails as before" "$(without --without seccomp "$NAME" -- /calls chroot:/)" 'EPERM.*status 1$'
+matches "without both it works" "$(without --without caps,seccomp "$NAME" -- /calls chroot:/)" '^[^E]*status 0$'
+own=$(awk '/^CapBnd/ { print $2 }' /proc/self/status)
+is "caps: it has all that we have, and else what the init has" "$(without --without=caps "$NAME" -- cat /proc/self/status | run_status -)" \
+	"$(run_status "/proc/$PID/status" | sed "s/^\(Cap...:.\).*/\1$own/")"
+is "seccomp and no_new_privs: it has none" \
+	"$(without --without seccomp,no_new_privs "$NAME" -- grep -E '^(Seccomp|NoNewPrivs):' /proc/self/status)" \
+	"$(printf 'NoNewPrivs:\t0\nSeccomp:\t0\nstatus 0')"
+matches "it is in the records" "$(events degraded .error | tail -n 1)" 'exec: the program is run without seccomp, without no_new_privs'
+matches "a wrong word" "$(without --without seccomp,selinux "$NAME" -- true)" 'no layer "selinux" .they are seccomp, caps.*status 125'
+matches "none at all" "$(without --without= "$NAME" -- true)" 'no layer "".*status 125'
+rules <<<'allow unset to exec on engine runc with degraded;'
+matches "a rule for exec: not without the term" "$(without --without seccomp "$NAME" -- true)" "doesn't allow --without.*status 125"
+rules <<<'allow unset to exec on engine runc with without;'
+matches "with it" "$(without --without seccomp "$NAME" -- true)" '^status 0'
+rm /etc/sallyport/rules.d/50-why.conf
+
 # ^C, in the first run and in a later one, also where the program does not heed it.
 interrupted()
 {

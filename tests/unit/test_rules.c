@@ -244,6 +244,8 @@ static void test_terms(void **state)
 		{ "", { .shares = share }, true },
 		{ "with like", { .like = true }, true },
 		{ "with degraded", { .degraded = true }, true },
+		{ "with degraded", { .without = true }, false },
+		{ "with without", { .without = true }, true },
 		{ "with host-view ro", { 0 }, true },
 		{ "with host-view ro", { .host_view_given = true, .host_view = RULES_VIEW_RO },
 			true },
