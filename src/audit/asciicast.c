@@ -75,31 +75,31 @@ static enum piece look_at(const unsigned char *s, size_t n, size_t *length)
 	return i == n ? CUT : BROKEN;
 }
 
-#define EACH_BYTE(b) (0x0101010101010101ull * (b))
-#define HAS_ZERO(x) (((x)-EACH_BYTE(0x01)) & ~(x)&EACH_BYTE(0x80))
+/* Sixteen bytes at once, with whatever instructions the machine has for that. */
+typedef unsigned char block __attribute__((vector_size(16)));
 
 /*
  * Copies what of the N bytes at S stands for itself in a JSON string, up to the first byte that
- * doesn't. Returns how many. Eight at a time: of megabytes of plain text a recording is made. OUT
- * has room for 8 bytes more than that.
+ * doesn't. Returns how many. A block at a time: of megabytes of plain text a recording is made. OUT
+ * has room for a block more than that.
  */
 static size_t put_plain(char *out, const unsigned char *s, size_t n)
 {
 	size_t i = 0;
 
-	for (; i + 8 <= n; i += 8) {
-		uint64_t x;
+	for (; i + sizeof(block) <= n; i += sizeof(block)) {
+		block x;
+		uint64_t special[2];
 
 		memcpy(&x, s + i, sizeof(x));
 		memcpy(out + i, &x, sizeof(x));
-		/* The lowest bit that is set is always right; those above it may be carried over.
-		 */
-		uint64_t special = (x & EACH_BYTE(0x80)) |
-				   ((x - EACH_BYTE(0x20)) & ~x & EACH_BYTE(0x80)) |
-				   HAS_ZERO(x ^ EACH_BYTE('"')) | HAS_ZERO(x ^ EACH_BYTE('\\'));
-		special = le64toh(special);
-		if (special != 0) {
-			return i + (size_t)__builtin_ctzll(special) / 8;
+		/* Each byte of the result is 0 or 255. */
+		block found = (block)(x - 0x20 >= 0x60) | (block)(x == '"') | (block)(x == '\\');
+		memcpy(special, &found, sizeof(special));
+		if ((special[0] | special[1]) != 0) {
+			size_t half = special[0] == 0;
+
+			return i + 8 * half + (size_t)__builtin_ctzll(le64toh(special[half])) / 8;
 		}
 	}
 	for (; i < n && s[i] >= 0x20 && s[i] < 0x80 && s[i] != '"' && s[i] != '\\'; i++) {
@@ -112,6 +112,25 @@ static char *put(char *out, const void *data, size_t size)
 {
 	memcpy(out, data, size);
 	return out + size;
+}
+
+/* Like "%.6f", in a tenth of its time. */
+static char *put_seconds(char *out, double seconds)
+{
+	uint64_t us = (uint64_t)(seconds * 1e6 + 0.5);
+	char digits[24];
+	size_t n = 0;
+
+	for (; us > 0 || n < 8; us /= 10) {
+		digits[n++] = (char)('0' + us % 10);
+		if (n == 6) {
+			digits[n++] = '.';
+		}
+	}
+	while (n > 0) {
+		*out++ = digits[--n];
+	}
+	return out;
 }
 
 static char *put_escaped(char *out, unsigned char c)
@@ -195,7 +214,10 @@ size_t cast_event(char *out, double seconds, enum cast_code code, struct cast_st
 	const char *data, size_t size)
 {
 	const unsigned char *s = (const unsigned char *)data;
-	char *at = out + sprintf(out, "[%.6f, \"%c\", \"", seconds, (char)code);
+	char *at = put_seconds(put(out, "[", 1), seconds);
+	const char begin[] = { ',', ' ', '"', (char)code, '"', ',', ' ', '"' };
+
+	at = put(at, begin, sizeof(begin));
 	const char *text = at;
 
 	if (stream != NULL && stream->n_pending > 0 && size > 0) {
