@@ -8,9 +8,33 @@
 #include "base/log.h"
 #include "cli/cli.h"
 #include "cli/options.h"
+#include "cli/plan.h"
 #include "cli/record.h"
 #include "cli/trail.h"
 #include "session/child.h"
+
+static int plan(struct options *options)
+{
+	struct target target = { 0 };
+	struct profile profile = { .pidfd = -1, .proc_fd = -1 };
+	struct error err = { 0 };
+	int status = options_capture(options, &target, &profile, &err);
+
+	if (status == 0) {
+		struct profile lifted =
+			options->without != NULL ? lift(&profile, &options->lifted) : profile;
+
+		status = plan_print(&lifted, &options->session);
+	} else {
+		log_error("%s", err.message);
+		status = EXIT_OURS;
+	}
+	options_finish(options);
+	profile_finish(&profile);
+	log_set_subject(NULL);
+	target_finish(&target);
+	return status;
+}
 
 static int command(int argc, char **argv, bool views,
 	int (*run)(const struct profile *, const struct session_options *, struct error *))
@@ -32,6 +56,9 @@ static int command(int argc, char **argv, bool views,
 	}
 	if (!views && options.session.argv == NULL) {
 		options.session.argv = default_command;
+	}
+	if (options.plan) {
+		return plan(&options);
 	}
 	child_catch_signals();
 	options.trail = &trail;

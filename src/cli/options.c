@@ -28,6 +28,7 @@ enum {
 	OPTION_RECORD,
 	OPTION_RECORD_INPUT,
 	OPTION_WITHOUT,
+	OPTION_PLAN,
 };
 
 static const struct option long_options[] = {
@@ -43,6 +44,7 @@ static const struct option long_options[] = {
 	{ "record", optional_argument, NULL, OPTION_RECORD },
 	{ "record-input", no_argument, NULL, OPTION_RECORD_INPUT },
 	{ "without", required_argument, NULL, OPTION_WITHOUT },
+	{ "plan", no_argument, NULL, OPTION_PLAN },
 	{ "quiet", no_argument, NULL, 'q' },
 	{ "verbose", no_argument, NULL, 'v' },
 	{ "help", no_argument, NULL, 'h' },
@@ -94,7 +96,8 @@ static const char usage_exec[] =
 	"\n"
 	"Runs CMD of the container (default: /bin/sh) under its whole security profile.\n"
 	"\n"
-	"      --without LAYER,...     but for seccomp, caps, no_new_privs, lsm or cgroup\n";
+	"      --without LAYER,...     but for seccomp, caps, no_new_privs, lsm or cgroup\n"
+	"      --plan                  start nothing: say which steps this host will refuse\n";
 
 static int wrong(const char *message, const char *value)
 {
@@ -233,6 +236,9 @@ static int take(struct options *o, int option, char *value, bool views)
 	case OPTION_WITHOUT:
 		o->without = value;
 		return views ? wrong("attach has no option ", "--without") : choose_layers(o);
+	case OPTION_PLAN:
+		o->plan = true;
+		return views ? wrong("attach has no option ", "--plan") : -1;
 	case OPTION_SHARE:
 		return views ? add(o->shares, &o->n_shares, value, "--share")
 			     : wrong("exec has no option ", "--share");

@@ -29,6 +29,7 @@ struct options {
 	enum rules_command command; /* for which the rules are asked */
 	bool host_view_given;	    /* --host-view */
 	bool lifts;		    /* of why: programs are given more than the container has */
+	bool plan;		    /* --plan */
 	const char *without;	    /* --without: so they are, by the operator's word; NULL: none */
 	struct lifts lifted;	    /* what that comes to */
 	struct access access;

@@ -104,6 +104,19 @@ check "--user by name, with its groups" says 'uid=1000\(app\).*groups=1000\(app\
 check "--workdir" says '^/etc$' run -w /etc "$init" -- sh -c pwd
 check "--workdir that is not there" says 'enter the directory /nosuch' run -w /nosuch "$init" -- true
 check "--env" says '^value$' run -e NAME=value "$init" -- sh -c 'echo $NAME'
+
+# --plan: the steps, by what the init has; nothing is started, nothing is recorded.
+planned() { "$sallyport" exec --plan "$@" 2>&1; echo "status $?"; }
+journal() { grep -c "\"container_pid\":$init," /var/log/sallyport/journal.jsonl 2>/dev/null; }
+lines_before=$(journal)
+plan=$(planned "$init" -- cat /etc/plain)
+check "--plan: all can be done" sh -c "echo '$plan' | grep -E '^  execute +/bin/cat$' && echo '$plan' | tail -n 1 | grep -x 'status 0'"
+check "--plan: the init's bounding set" sh -c "echo '$plan' | grep 'bounding $(awk '/^CapBnd/ { print $2 }' "/proc/$init/status")'"
+check "--plan: its filters, each" test "$(echo "$plan" | grep -c 'load filter')" = "$(awk '/^Seccomp_filters/ { print $2 }' "/proc/$init/status")"
+check "--plan: its cgroups, each" test "$(echo "$plan" | grep -c ' join .*/')" = "$(grep -c . "/proc/$init/cgroup")"
+check "--plan: no such file" sh -c "echo '$(planned "$init" -- nosuch)' | grep 'REFUSED: the container has no such file'"
+check "--plan: not executable" sh -c "echo '$(planned "$init" -- /etc/plain)' | tr '\n' ' ' | grep 'REFUSED: it is not executable status 125'"
+check "--plan: nothing was recorded" test "$(journal)" = "$lines_before"
 check "an unknown container" says 'unknown container "nosuch"' run nosuch -- true
 check "a pid that is not there" says 'No such process|unknown container' run 4194303 -- true
 check "an unknown engine" says 'unknown engine rkt' run -t rkt "$init" -- true

@@ -222,7 +222,11 @@ if [ -e /work/policy.without ]; then
 			fi
 		done
 	done
+	planned=$("$SALLYPORT" exec --plan "$plain" -- /bin/true 2>&1; echo "status $?")
+	[[ $planned = *"status 0" ]] || matches "without our module: --plan says so" "$planned" 'REFUSED: .*\(load sallyport.s policy module.*status 125'
 	load_policy
+	matches "with it: --plan finds nothing" "$("$SALLYPORT" exec --plan "$plain" -- /bin/true 2>&1; echo "status $?")" \
+		"label +.*$label.*status 0\$"
 else
 	not_ok "/work/policy.without is there"
 fi
