@@ -114,6 +114,21 @@ int procfs_stat_field(int proc_fd, int field, int64_t *out, struct error *err)
 	return 0;
 }
 
+int procfs_process(int proc_fd, pid_t *process, struct error *err)
+{
+	_cleanup_free_ char *status = NULL;
+	uint64_t tgid;
+	int r = procfs_status(proc_fd, &status, err);
+
+	if (r == 0 && procfs_field_u64(status, "Tgid", 10, &tgid) < 0) {
+		r = error_set(err, EPROTO, "read the process of a thread");
+	}
+	if (r == 0) {
+		*process = (pid_t)tgid;
+	}
+	return r;
+}
+
 int procfs_start_time(int proc_fd, uint64_t *ticks, struct error *err)
 {
 	int64_t value;

@@ -35,6 +35,9 @@ int procfs_field_u64(const char *status, const char *field, int base, uint64_t *
  */
 int procfs_stat_field(int proc_fd, int field, int64_t *out, struct error *err);
 
+/* The process of the thread, or process, PROC_FD. Returns 0 or a negative errno. */
+int procfs_process(int proc_fd, pid_t *process, struct error *err);
+
 /* The time the process began, clock ticks since boot: field 22 of /proc/PID/stat. With the pid it
  * names a process. */
 int procfs_start_time(int proc_fd, uint64_t *ticks, struct error *err);

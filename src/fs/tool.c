@@ -51,19 +51,14 @@ static int open_process(const struct fs *fs, pid_t pid)
  * has executed something. */
 static pid_t process_of(const struct fs *fs, pid_t tid)
 {
-	_cleanup_free_ char *status = NULL;
-	uint64_t tgid;
+	pid_t process;
 
 	/* No signal is sent: is it the first thread of a process of this number? */
 	if (syscall(SYS_tgkill, tid, tid, 0) == 0 || errno != ESRCH) {
 		return tid;
 	}
 	_cleanup_close_ int proc_fd = open_process(fs, tid);
-	if (proc_fd < 0 || procfs_status(proc_fd, &status, NULL) < 0 ||
-		procfs_field_u64(status, "Tgid", 10, &tgid) < 0) {
-		return tid;
-	}
-	return (pid_t)tgid;
+	return proc_fd >= 0 && procfs_process(proc_fd, &process, NULL) == 0 ? process : tid;
 }
 
 /*

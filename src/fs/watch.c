@@ -16,7 +16,6 @@
 #include "fs/watch_table.h"
 
 #define TRUST_SECONDS 60.0
-#define TRUST_ATTR_SECONDS 10.0
 
 /* So many looks speak for watching a directory. */
 #define LOOKS_MIN 2
@@ -130,7 +129,7 @@ double watch_promise(struct fs *fs, struct inode *dir, const struct look *look, 
 		if (promise != NULL && stx != NULL) {
 			promise->key = inode_key_of(stx);
 			promise->attr = told_in(dir, stx);
-			*attr = promise->attr ? TRUST_ATTR_SECONDS : 0;
+			*attr = promise->attr ? TRUST_SECONDS : 0;
 		}
 	}
 	pthread_mutex_unlock(&watcher->lock);
@@ -205,13 +204,13 @@ double watch_promise_attr(
 	if (stx != NULL && watch != NULL && watch->seq == look->seq) {
 		if (look->dir == inode) {
 			watch->attr = true;
-			seconds = TRUST_ATTR_SECONDS;
+			seconds = TRUST_SECONDS;
 		} else if (told_in(look->dir, stx)) {
 			struct promise *promise = promised(look->dir, inode);
 
 			if (promise != NULL) {
 				promise->attr = true;
-				seconds = TRUST_ATTR_SECONDS;
+				seconds = TRUST_SECONDS;
 			}
 		}
 	}

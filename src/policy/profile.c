@@ -179,24 +179,26 @@ static int capture_once(struct profile *p, struct error *err)
 
 static int open_process(struct profile *p, uint64_t start_time, struct error *err)
 {
+	pid_t process;
+
 	if (p->pid <= 0) {
 		return error_set(err, ESRCH, "%d is no process", (int)p->pid);
-	}
-	p->pidfd = (int)syscall(SYS_pidfd_open, p->pid, 0); /* O_CLOEXEC by nature */
-	if (p->pidfd < 0) {
-		int code = errno;
-		const char *hint = code == EINVAL || code == ENOENT
-					   ? "it is a thread, name its process"
-				   : code == ENOSYS ? "needs Linux 5.3"
-						    : NULL;
-
-		return error_set_hint(err, code, hint, "open process %d", (int)p->pid);
 	}
 	p->proc_fd = procfs_open(p->pid, err);
 	if (p->proc_fd < 0) {
 		return p->proc_fd;
 	}
-	int r = procfs_start_time(p->proc_fd, &p->start_time, err);
+	/* A thread has none of its own before Linux 6.9, and ends with its process. */
+	int r = procfs_process(p->proc_fd, &process, err);
+	if (r < 0) {
+		return r;
+	}
+	p->pidfd = (int)syscall(SYS_pidfd_open, process, 0); /* O_CLOEXEC by nature */
+	if (p->pidfd < 0) {
+		return error_set_hint(err, errno, errno == ENOSYS ? "needs Linux 5.3" : NULL,
+			"open process %d", (int)process);
+	}
+	r = procfs_start_time(p->proc_fd, &p->start_time, err);
 	if (r < 0 || has_ended(p)) {
 		return error_set(err, ESRCH, "process %d has ended", (int)p->pid);
 	}

@@ -113,7 +113,10 @@ int seccomp_capture(
 
 	*chain = (struct seccomp_chain){ 0 };
 	chain->mode = (unsigned int)read_state(status).mode;
-	chain->threads_differ = threads_differ(proc_fd, status);
+	/* Who names a thread means that one. */
+	uint64_t process;
+	chain->threads_differ = procfs_field_u64(status, "Tgid", 10, &process) == 0 &&
+				(pid_t)process == pid && threads_differ(proc_fd, status);
 	if (chain->mode != SECCOMP_MODE_FILTER) {
 		return 0;
 	}

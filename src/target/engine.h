@@ -23,10 +23,10 @@ int oci_list(struct roll *roll, struct error *err);
 int cgroup_list(struct roll *roll, struct error *err);
 
 /*
- * The process PID as a target of the engine "pid". Thread ids, kernel threads, zombies and our own
- * process are errors.
+ * The process PID as a target of the engine "pid". Thread ids (unless THREADS), kernel threads,
+ * zombies and our own process are errors.
  */
-int pid_target(struct target *out, pid_t pid, struct error *err);
+int pid_target(struct target *out, pid_t pid, bool threads, struct error *err);
 
 /* True where process PID lives in the container of TARGET, which runs: by its namespaces, as
  * target_like() has it. */

@@ -197,9 +197,9 @@ int target_like(const struct target *target, const char *like, pid_t *pid, uint6
 		r = find(&container, target, (pid_t)number, pid, err);
 	}
 	free(container.cgroup);
-	/* Which also refuses threads, zombies and the like. */
+	/* Which also refuses zombies and the like. */
 	if (r == 0) {
-		r = pid_target(&found, *pid, err);
+		r = pid_target(&found, *pid, true, err);
 	}
 	if (r < 0) {
 		return error_wrap(err, "--like %s", like);

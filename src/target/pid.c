@@ -13,7 +13,7 @@
 #include "target/engine.h"
 #include "target/process.h"
 
-int pid_target(struct target *out, pid_t pid, struct error *err)
+int pid_target(struct target *out, pid_t pid, bool threads, struct error *err)
 {
 	struct process process;
 	_cleanup_close_ int proc_fd = procfs_open(pid, NULL);
@@ -22,7 +22,7 @@ int pid_target(struct target *out, pid_t pid, struct error *err)
 	if (proc_fd < 0 || process_read(proc_fd, &process, NULL) < 0) {
 		return error_set(err, ESRCH, "process %d", pid);
 	}
-	if (process.tgid != pid) {
+	if (process.tgid != pid && !threads) {
 		return error_set(
 			err, 0, "%d is a thread of process %d, not a process", pid, process.tgid);
 	}

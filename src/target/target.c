@@ -148,7 +148,7 @@ static int pick(struct target *out, struct target_list *list, const char *name, 
 			}
 		}
 		if (r < 0 && engine == NULL) {
-			r = pid_target(out, (pid_t)number, err);
+			r = pid_target(out, (pid_t)number, false, err);
 			return r != -ESRCH ? r
 					   : error_set_hint(err, ESRCH, "see sallyport list",
 						     "no container is named %s, and no process "
@@ -204,7 +204,7 @@ int target_resolve(struct target *out, const char *name, const char *engine, str
 		if (str_to_u64(name, INT32_MAX, &number) < 0 || number == 0) {
 			return error_set(err, 0, "%.64s is not a pid", name);
 		}
-		r = pid_target(out, (pid_t)number, err);
+		r = pid_target(out, (pid_t)number, false, err);
 	} else {
 		r = target_list(&list, engine, &warnings, err);
 		if (r == 0) {

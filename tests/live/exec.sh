@@ -117,6 +117,33 @@ check "--plan: its cgroups, each" test "$(echo "$plan" | grep -c ' join .*/')" =
 check "--plan: no such file" sh -c "echo '$(planned "$init" -- nosuch)' | grep 'REFUSED: the container has no such file'"
 check "--plan: not executable" sh -c "echo '$(planned "$init" -- /etc/plain)' | tr '\n' ' ' | grep 'REFUSED: it is not executable status 125'"
 check "--plan: nothing was recorded" test "$(journal)" = "$lines_before"
+# A thread with a filter and ids of its own.
+cat >"$T/threads.py" <<'PY'
+import ctypes, os, sys, threading, time
+libc = ctypes.CDLL(None, use_errno=True)
+class Program(ctypes.Structure):
+    _fields_ = [("length", ctypes.c_ushort), ("filter", ctypes.c_void_p)]
+def restrict():
+    told = open(sys.argv[1], "w")
+    allow = (ctypes.c_ubyte * 8)(6, 0, 0, 0, 0, 0, 0xff, 0x7f)  # BPF_RET | BPF_K, SECCOMP_RET_ALLOW
+    if libc.prctl(22, 2, ctypes.byref(Program(1, ctypes.addressof(allow))), 0, 0) or \
+            libc.syscall(117, 12345, 12345, 12345):  # setresuid of this thread alone
+        sys.exit("the thread: errno %d" % ctypes.get_errno())
+    print(threading.get_native_id(), file=told, flush=True)
+    time.sleep(600)
+threading.Thread(target=restrict, daemon=True).start()
+time.sleep(600)
+PY
+unshare -m --propagation private python3 "$T/threads.py" "$T/thread" >"$T/threads.out" 2>&1 &
+threads=$!
+ENDINGS+=('kill "$threads"')
+wait_for 10 test -s "$T/thread"
+check "--like a thread: its filter and ids" sh -c "'$sallyport' exec --like '$(cat "$T/thread")' '$threads' -- /bin/cat /proc/self/status |
+	grep -E '^(Uid|Seccomp_filters):' | tr '\n\t' '  ' | grep -x 'Uid: 12345 12345 12345 12345 Seccomp_filters: 1 '"
+check "and without: those of its first one" sh -c "'$sallyport' exec -q '$threads' -- /bin/cat /proc/self/status |
+	grep -E '^(Uid|Seccomp_filters):' | tr '\n\t' '  ' | grep -x 'Uid: 0 0 0 0 Seccomp_filters: 0 '"
+check "a thread is no container" says 'is a thread of process' run "$(cat "$T/thread")" -- /bin/true
+kill "$threads"
 check "an unknown container" says 'unknown container "nosuch"' run nosuch -- true
 check "a pid that is not there" says 'No such process|unknown container' run 4194303 -- true
 check "an unknown engine" says 'unknown engine rkt' run -t rkt "$init" -- true

@@ -132,11 +132,11 @@ static void plain_pids(void **state)
 	struct target target;
 	struct error err = { 0 };
 
-	assert_true(pid_target(&target, getpid(), &err) < 0);
+	assert_true(pid_target(&target, getpid(), false, &err) < 0);
 	assert_non_null(strstr(err.message, "sallyport itself"));
-	assert_true(pid_target(&target, 999999999, &err) < 0);
+	assert_true(pid_target(&target, 999999999, false, &err) < 0);
 	assert_int_equal(err.code, ESRCH);
-	assert_int_equal(pid_target(&target, getppid(), &err), 0);
+	assert_int_equal(pid_target(&target, getppid(), false, &err), 0);
 	assert_string_equal(target.engine, "pid");
 	assert_int_equal(target.pid, getppid());
 	assert_true(target.start_time > 0);
@@ -154,7 +154,7 @@ static void kernel_threads_are_refused(void **state)
 	if (proc_fd < 0 || process_read(proc_fd, &process, NULL) < 0 || !process.kernel_thread) {
 		skip(); /* in a pid namespace none is to be seen */
 	}
-	assert_true(pid_target(&target, 2, &err) < 0);
+	assert_true(pid_target(&target, 2, false, &err) < 0);
 	assert_non_null(strstr(err.message, "kernel thread"));
 }
 
@@ -168,7 +168,7 @@ static void *say_thread_id(void *data)
 	return read(*(int *)data, &byte, 1) == 0 ? NULL : data;
 }
 
-static void thread_ids_are_refused(void **state)
+static void threads_are_refused_unless_wanted(void **state)
 {
 	struct target target;
 	struct error err = { 0 };
@@ -180,8 +180,11 @@ static void thread_ids_are_refused(void **state)
 	while (__atomic_load_n(&thread_id, __ATOMIC_SEQ_CST) == 0) {
 		usleep(1000);
 	}
-	assert_true(pid_target(&target, thread_id, &err) < 0);
+	assert_true(pid_target(&target, thread_id, false, &err) < 0);
 	assert_non_null(strstr(err.message, "is a thread of process"));
+	assert_int_equal(pid_target(&target, thread_id, true, &err), 0);
+	assert_int_equal(target.pid, thread_id);
+	target_finish(&target);
 	close(fds[1]);
 	pthread_join(thread, NULL);
 	close(fds[0]);
@@ -198,7 +201,7 @@ static void zombies_are_refused(void **state)
 	}
 	while (waitid(P_PID, (id_t)child, NULL, WEXITED | WNOWAIT) < 0) {
 	}
-	assert_true(pid_target(&target, child, &err) < 0);
+	assert_true(pid_target(&target, child, false, &err) < 0);
 	assert_non_null(strstr(err.message, "zombie"));
 	waitpid(child, NULL, 0);
 }
@@ -480,7 +483,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(plain_pids),
 		cmocka_unit_test(kernel_threads_are_refused),
-		cmocka_unit_test(thread_ids_are_refused),
+		cmocka_unit_test(threads_are_refused_unless_wanted),
 		cmocka_unit_test(zombies_are_refused),
 		cmocka_unit_test(like_takes_processes_of_the_container_only),
 		cmocka_unit_test(like_in_the_hosts_pid_namespace),
