@@ -117,7 +117,7 @@ int procfs_stat_field(int proc_fd, int field, int64_t *out, struct error *err)
 int procfs_process(int proc_fd, pid_t *process, struct error *err)
 {
 	_cleanup_free_ char *status = NULL;
-	uint64_t tgid;
+	uint64_t tgid = 0;
 	int r = procfs_status(proc_fd, &status, err);
 
 	if (r == 0 && procfs_field_u64(status, "Tgid", 10, &tgid) < 0) {

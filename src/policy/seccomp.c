@@ -114,7 +114,7 @@ int seccomp_capture(
 	*chain = (struct seccomp_chain){ 0 };
 	chain->mode = (unsigned int)read_state(status).mode;
 	/* Who names a thread means that one. */
-	uint64_t process;
+	uint64_t process = 0;
 	chain->threads_differ = procfs_field_u64(status, "Tgid", 10, &process) == 0 &&
 				(pid_t)process == pid && threads_differ(proc_fd, status);
 	if (chain->mode != SECCOMP_MODE_FILTER) {
