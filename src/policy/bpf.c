@@ -208,6 +208,9 @@ static enum step step(struct machine *m, struct step_context *context)
 	}
 	const struct sock_filter *in = &context->program[m->pc++];
 
+	if (in->code > UINT8_MAX) {
+		return STEP_INVALID;
+	}
 	switch (BPF_CLASS(in->code)) {
 	case BPF_LD:
 	case BPF_LDX:
@@ -330,6 +333,10 @@ bool bpf_may_return(const struct sock_filter *program, size_t count, uint32_t ac
 				return true;
 			}
 			continue;
+		}
+		/* A division by zero answers 0: net/core/filter.c. */
+		if (in->code == (BPF_ALU | BPF_DIV | BPF_X) && action == SECCOMP_RET_KILL_THREAD) {
+			return true;
 		}
 		if (BPF_CLASS(in->code) == BPF_JMP) {
 			bool always = BPF_OP(in->code) == BPF_JA;
