@@ -34,6 +34,8 @@
 #include "session/view.h"
 #include "session/world.h"
 
+#define PART_END_MS 200 /* a process that ends loses its mounts before it is seen to have ended */
+
 struct attach {
 	const struct profile *profile;
 	const struct session_options *options;
@@ -229,6 +231,10 @@ static int run_tool(const struct session_options *options)
 
 	execvp(argv[0], argv);
 	int code = errno;
+	/* The host view's server has ended, it seems: the front says so, and ends us. */
+	if (code == ECONNABORTED || code == ENOTCONN) {
+		poll(NULL, 0, 5 * PART_END_MS);
+	}
 	log_error("cannot execute %s: %s", argv[0], strerror(code));
 	return exit_of_exec(code);
 }
@@ -311,7 +317,6 @@ static int take_notice(struct relay *relay)
 }
 
 #define PARTS 4
-#define PART_END_MS 200 /* a process that ends loses its mounts before it is seen to have ended */
 
 struct part {
 	int pidfd;
