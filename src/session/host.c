@@ -31,7 +31,15 @@ int host_start(struct view *view, struct error *err)
 		{ NULL, NULL },
 	};
 
-	*view = (struct view){ .helper.pidfd = -1 };
+	char context[LSM_LABEL_MAX];
+
+	*view = (struct view){ .helper.pidfd = -1, .mount_fd = -1 };
+	/* Its domains may execute what has the host view's own label, and nothing else of the host.
+	 */
+	if (lsm_mount_context(LSM_HOST_VIEW, context, sizeof(context)) == 1) {
+		return error_set_hint(err, EOPNOTSUPP, "use --host-view rw or ro",
+			"sallyport's SELinux policy has no rules for a native host view");
+	}
 	view->mount_fd = mounts_new(
 		"tmpfs", options, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC, err);
 	return view->mount_fd < 0 ? view->mount_fd : 0;
