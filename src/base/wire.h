@@ -145,16 +145,17 @@ struct wire_tool {
 
 #define WIRE_TOOL_ARGS_MAX (256 << 10)
 
-/* The process of an earlier struct wire_tool has become that, and waits for a file that it opens.
- */
+/* A process has become what it executed, and waits for a file that it opens. */
 struct wire_tool_runs {
 	struct wire_header header;
 	uint64_t image; /* of the process now; 0: not looked at */
 	int32_t pid;
-	uint32_t cwd_size; /* with its NUL; 0: not known */
-	uint32_t exe_size; /* the same */
-	/* The working directory, the program's file (a script's interpreter), the arguments: each
-	 * with its NUL. */
+	uint32_t lost;	    /* as above */
+	uint32_t path_size; /* with its NUL; 0: a struct wire_tool has told of it already */
+	uint32_t cwd_size;  /* 0: not known */
+	uint32_t exe_size;  /* the same */
+	/* The file that was executed, the working directory, the program's file (a script's
+	 * interpreter), the arguments: each with its NUL. */
 	char strings[];
 };
 

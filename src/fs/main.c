@@ -275,6 +275,7 @@ int main(void)
 		r = lock_init(&fs, &err);
 	}
 	if (r == 0) {
+		tool_watch(&fs);
 		watch_start(&fs);
 	}
 	if (r < 0) {

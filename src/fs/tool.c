@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,11 +19,15 @@
 #include "base/program.h"
 #include "base/str.h"
 #include "fs/fs.h"
+#include "fs/watch_table.h"
+
+#define LATE_MS 100 /* a dynamic program opens something by then */
 
 void tool_init(struct fs *fs, int gate_fd)
 {
 	fs->tools.gate_fd = gate_fd;
 	pthread_mutex_init(&fs->tools.lock, NULL);
+	pthread_cond_init(&fs->tools.untold, NULL);
 }
 
 /* Sends MESSAGE. It waits for the gate no longer than the socket's time limit. */
@@ -89,33 +94,110 @@ static bool runs_script(struct tools *tools, pid_t pid)
 	return script;
 }
 
-/* NEXT is about to be executed. False where it's only the interpreter of the script before it. */
-static bool begins(struct tools *tools, const struct tool_started *next)
+static void send_started(struct fs *fs, const struct tool_started *started)
 {
+	struct wire_tool tool = { .image = started->image, .pid = started->pid };
+
+	snprintf(tool.path, sizeof(tool.path), "%s", started->path);
+	tool.lost = atomic_exchange(&fs->tools.lost, 0);
+	tell(fs, WIRE_TOOL, &tool, offsetof(struct wire_tool, path) + strlen(tool.path) + 1,
+		tool.path);
+}
+
+/* Tells of STARTED, if that is still to be done. With the lock held: no later word of the same
+ * process comes before it. */
+static void tell_started(struct fs *fs, struct tool_started *started)
+{
+	if (started->path != NULL) {
+		send_started(fs, started);
+		free(started->path);
+		started->path = NULL;
+		fs->tools.n_untold--;
+	}
+}
+
+/* NEXT, the file PATH, is about to be executed. Nothing is told where it's only the interpreter of
+ * the script before it. */
+static void begins(struct fs *fs, struct tool_started *next, const char *path)
+{
+	struct tools *tools = &fs->tools;
+
 	pthread_mutex_lock(&tools->lock);
 	struct tool_started *started = &tools->started[next->pid % TOOLS_STARTED];
 	bool first = started->pid != next->pid || started->kind != PROGRAM_SCRIPT ||
 		     started->image != next->image;
 
+	tell_started(fs, started);
 	*started = *next;
+	if (first) {
+		started->path = strdup(path);
+		started->since_ms = watch_now();
+		tools->n_untold += started->path != NULL;
+		atomic_fetch_add(&tools->lost, started->path == NULL);
+	}
+	/* Of a loader's it is known that the process opens something. */
+	if (next->kind != PROGRAM_DYNAMIC || next->image != 0) {
+		tell_started(fs, started);
+	} else if (tools->waits) {
+		tools->waits = false;
+		pthread_cond_signal(&tools->untold);
+	}
 	pthread_mutex_unlock(&tools->lock);
-	return first;
 }
 
-/* What PID was about to execute; its pid is 0: nothing. It is forgotten then. */
-static struct tool_started recall(struct tools *tools, pid_t pid)
+/* What PID was about to execute; its pid is 0: nothing. It is forgotten then, its path the
+ * caller's. What had no loader so far is told: it may not have become that. */
+static struct tool_started recall(struct fs *fs, pid_t pid)
 {
+	struct tools *tools = &fs->tools;
 	struct tool_started found = { 0 };
 
 	pthread_mutex_lock(&tools->lock);
 	struct tool_started *started = &tools->started[pid % TOOLS_STARTED];
 
 	if (started->pid == pid) {
+		if (!started->loaded) {
+			tell_started(fs, started);
+		}
+		tools->n_untold -= started->path != NULL;
 		found = *started;
-		started->pid = 0;
+		*started = (struct tool_started){ 0 };
 	}
 	pthread_mutex_unlock(&tools->lock);
 	return found;
+}
+
+/* What has opened nothing since it was executed. */
+static void *tell_late(void *data)
+{
+	struct fs *fs = data;
+	struct tools *tools = &fs->tools;
+
+	pthread_mutex_lock(&tools->lock);
+	for (;;) {
+		while (tools->n_untold == 0) {
+			tools->waits = true;
+			pthread_cond_wait(&tools->untold, &tools->lock);
+		}
+		pthread_mutex_unlock(&tools->lock);
+		poll(NULL, 0, LATE_MS);
+		pthread_mutex_lock(&tools->lock);
+		for (size_t i = 0; i < TOOLS_STARTED && tools->n_untold > 0; i++) {
+			if (watch_now() - tools->started[i].since_ms >= LATE_MS) {
+				tell_started(fs, &tools->started[i]);
+			}
+		}
+	}
+	return NULL;
+}
+
+void tool_watch(struct fs *fs)
+{
+	pthread_t thread;
+
+	if (fs->tools.gate_fd >= 0 && pthread_create(&thread, NULL, tell_late, fs) == 0) {
+		pthread_detach(thread);
+	}
 }
 
 static uint64_t image_of(const struct fs *fs, pid_t pid)
@@ -128,15 +210,15 @@ static uint64_t image_of(const struct fs *fs, pid_t pid)
 
 void tool_starts(struct fs *fs, pid_t tid, int fd)
 {
-	struct wire_tool tool;
+	char path[PATH_MAX];
 
 	if (fs->tools.gate_fd < 0) {
 		return;
 	}
-	ssize_t n = readlink(fs_fd_name(fd).text, tool.path, sizeof(tool.path) - 1);
-	tool.path[n > 0 ? n : 0] = '\0';
+	ssize_t n = readlink(fs_fd_name(fd).text, path, sizeof(path) - 1);
+	path[n > 0 ? n : 0] = '\0';
 	struct tool_started next = { .pid = process_of(fs, tid) };
-	if (loads(&fs->tools, next.pid, tool.path)) {
+	if (loads(&fs->tools, next.pid, path)) {
 		return;
 	}
 	next.kind = program_kind(fd);
@@ -144,14 +226,7 @@ void tool_starts(struct fs *fs, pid_t tid, int fd)
 	if (next.kind != PROGRAM_DYNAMIC || runs_script(&fs->tools, next.pid)) {
 		next.image = image_of(fs, next.pid);
 	}
-	if (!begins(&fs->tools, &next)) {
-		return;
-	}
-	tool.pid = next.pid;
-	tool.image = next.image;
-	tool.lost = atomic_exchange(&fs->tools.lost, 0);
-	tell(fs, WIRE_TOOL, &tool, offsetof(struct wire_tool, path) + strlen(tool.path) + 1,
-		tool.path);
+	begins(fs, &next, path);
 }
 
 /* Appends the SIZE bytes at STRING to what is at *AT. */
@@ -163,8 +238,9 @@ static void put(char **at, const char *string, size_t size)
 	}
 }
 
-/* NOW is its image, or 0. */
-static void tell_runs(struct fs *fs, int proc_fd, const struct tool_started *started, uint64_t now)
+/* Tells of STARTED, whose process PROC_FD has become that, NOW its image or 0. False where it
+ * can't. */
+static bool tell_runs(struct fs *fs, int proc_fd, const struct tool_started *started, uint64_t now)
 {
 	_cleanup_free_ struct wire_tool_runs *runs = NULL;
 	_cleanup_free_ char *cwd = fd_readlink(proc_fd, "cwd");
@@ -174,26 +250,31 @@ static void tell_runs(struct fs *fs, int proc_fd, const struct tool_started *sta
 	size_t size;
 
 	if (procfs_args(proc_fd, &args, &size, NULL) < 0) {
-		return;
+		return false;
 	}
+	size_t path_size = started->path != NULL ? strlen(started->path) + 1 : 0;
 	size_t cwd_size = cwd != NULL && strlen(cwd) < PATH_MAX ? strlen(cwd) + 1 : 0;
 	size_t exe_size = exe != NULL && strlen(exe) < PATH_MAX ? strlen(exe) + 1 : 0;
 	/* The gate may have longer ones from the process itself, if that lives long enough. One
 	 * that has written over its own already has none. */
 	if (size == 0 || size > WIRE_TOOL_ARGS_MAX || args[size - 1] != '\0' ||
-		(runs = malloc(sizeof(*runs) + cwd_size + exe_size + size)) == NULL) {
-		return;
+		(runs = malloc(sizeof(*runs) + path_size + cwd_size + exe_size + size)) == NULL) {
+		return false;
 	}
 	*runs = (struct wire_tool_runs){ .image = now,
 		.pid = started->pid,
+		.lost = atomic_exchange(&fs->tools.lost, 0),
+		.path_size = (uint32_t)path_size,
 		.cwd_size = (uint32_t)cwd_size,
 		.exe_size = (uint32_t)exe_size };
 	char *at = runs->strings;
 
+	put(&at, started->path, path_size);
 	put(&at, cwd, cwd_size);
 	put(&at, exe, exe_size);
 	put(&at, args, size);
 	tell(fs, WIRE_TOOL_RUNS, runs, (size_t)(at - (char *)runs), args);
+	return true;
 }
 
 void tool_opens(struct fs *fs, pid_t tid)
@@ -204,16 +285,18 @@ void tool_opens(struct fs *fs, pid_t tid)
 		return;
 	}
 	/* What was executed has one thread, the process's first. */
-	struct tool_started started = recall(&fs->tools, tid);
-	_cleanup_close_ int proc_fd = started.pid != 0 ? open_process(fs, tid) : -1;
-
-	if (proc_fd < 0) {
+	struct tool_started started = recall(fs, tid);
+	if (started.pid == 0) {
 		return;
 	}
+	_cleanup_free_ char *path = started.path;
+	_cleanup_close_ int proc_fd = open_process(fs, tid);
 	/* Of what was only tried the arguments are the process's before. */
-	if (started.image != 0
-			? procfs_image(proc_fd, &now) == 0 && now != 0 && now != started.image
-			: started.loaded) {
-		tell_runs(fs, proc_fd, &started, now);
+	bool runs = proc_fd >= 0 && (started.image == 0 ? started.loaded
+							: procfs_image(proc_fd, &now) == 0 &&
+								  now != 0 && now != started.image);
+
+	if ((!runs || !tell_runs(fs, proc_fd, &started, now)) && path != NULL) {
+		send_started(fs, &started);
 	}
 }

@@ -262,10 +262,17 @@ static bool take_string(const char **at, size_t *left, size_t size, const char *
 static void runs(struct gate *gate, const struct wire_tool_runs *runs, size_t size)
 {
 	const char *at = runs->strings;
+	const char *path;
 	struct tool_process process = { 0 };
+
+	if (!take_string(&at, &size, runs->path_size, &path)) {
+		return;
+	}
+	if (path != NULL) {
+		starts(gate, runs->pid, path, 0);
+	}
 	struct tool **t = find(gate, runs->pid);
 	struct tool *tool = *t;
-
 	if (tool == NULL || (tool->before == runs->image && runs->image != 0) ||
 		!take_string(&at, &size, runs->cwd_size, &process.cwd) ||
 		!take_string(&at, &size, runs->exe_size, &process.exe)) {
@@ -283,7 +290,7 @@ static bool take(struct gate *gate)
 	static union {
 		struct wire_tool starts;
 		struct wire_tool_runs runs;
-		char space[sizeof(struct wire_tool_runs) + 2 * PATH_MAX + WIRE_TOOL_ARGS_MAX];
+		char space[sizeof(struct wire_tool_runs) + 3 * PATH_MAX + WIRE_TOOL_ARGS_MAX];
 	} message;
 
 	ssize_t n = gate->tools_fd >= 0
@@ -300,6 +307,9 @@ static bool take(struct gate *gate)
 		return true;
 	}
 	if (is_message(&message, n, WIRE_TOOL_RUNS, offsetof(struct wire_tool_runs, strings))) {
+		if (message.runs.lost > 0) {
+			lost(gate);
+		}
 		runs(gate, &message.runs, (size_t)n - offsetof(struct wire_tool_runs, strings));
 		return true;
 	}
