@@ -168,7 +168,7 @@ static int capture_number(
 
 int limits_capture(struct limits *limits, pid_t pid, int proc_fd, struct error *err)
 {
-	long long value;
+	long long value = 0;
 
 	memset(limits, 0, sizeof(*limits));
 	int r = capture_rlimits(limits, pid, proc_fd, err);
