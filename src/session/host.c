@@ -14,11 +14,8 @@
 
 #include "base/cleanup.h"
 #include "base/fd.h"
-#include "base/log.h"
 #include "base/str.h"
 #include "session/mounts.h"
-
-#define MOUNTINFO_MAX (16 << 20)
 
 /* The session has its own there: world_enter(). */
 static const char *const own[] = { WIRE_CONTAINER_PATH, WIRE_DIRECTORY, "/dev", "/proc", "/sys" };
@@ -131,41 +128,23 @@ int host_watch(struct error *err)
 	return fd;
 }
 
-static bool is_below(const char *path, const char *top)
+static int watch_mount(const char *path, void *data, struct error *err)
 {
-	size_t n = strlen(top);
+	const int *group = data;
 
-	return strncmp(path, top, n) == 0 && (path[n] == '/' || path[n] == '\0');
+	if (mounts_is_below(path, WIRE_CONTAINER_PATH) || mounts_is_below(path, WIRE_DIRECTORY)) {
+		return 0;
+	}
+	/* One that another mount hides can't be executed from either. */
+	if (fanotify_mark(*group, FAN_MARK_ADD | FAN_MARK_MOUNT, FAN_OPEN_EXEC, AT_FDCWD, path) <
+			0 &&
+		errno != ENOENT && errno != ENOTDIR) {
+		return error_set(err, errno, "watch the host's mount %s for FAN_OPEN_EXEC", path);
+	}
+	return 0;
 }
 
 int host_watch_mounts(int group, struct error *err)
 {
-	_cleanup_free_ char *mountinfo = NULL;
-	int r = fd_read_file(
-		AT_FDCWD, "/proc/self/mountinfo", MOUNTINFO_MAX, &mountinfo, NULL, err);
-	char *save = NULL;
-
-	if (r < 0) {
-		return r;
-	}
-	for (char *line = strtok_r(mountinfo, "\n", &save); line != NULL;
-		line = strtok_r(NULL, "\n", &save)) {
-		char path[PATH_MAX];
-
-		if (sscanf(line, "%*d %*d %*s %*s %4095s", path) != 1) {
-			continue;
-		}
-		str_unescape_octal(path);
-		if (is_below(path, WIRE_CONTAINER_PATH) || is_below(path, WIRE_DIRECTORY)) {
-			continue;
-		}
-		/* One that another mount hides can't be executed from either. */
-		if (fanotify_mark(group, FAN_MARK_ADD | FAN_MARK_MOUNT, FAN_OPEN_EXEC, AT_FDCWD,
-			    path) < 0 &&
-			errno != ENOENT && errno != ENOTDIR) {
-			return error_set(
-				err, errno, "watch the host's mount %s for FAN_OPEN_EXEC", path);
-		}
-	}
-	return 0;
+	return mounts_each(watch_mount, &group, err);
 }

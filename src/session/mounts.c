@@ -3,13 +3,19 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/fd.h"
 #include "base/log.h"
+#include "base/str.h"
+
+#define MOUNTINFO_MAX (16 << 20)
 
 int mounts_new(const char *type, const struct mount_option *options, unsigned int attributes,
 	struct error *err)
@@ -76,6 +82,33 @@ int mounts_clone(
 			path[0] != '\0' ? path : "the container's root");
 	}
 	return steal_fd(&fd);
+}
+
+bool mounts_is_below(const char *path, const char *top)
+{
+	size_t n = strlen(top);
+
+	return strncmp(path, top, n) == 0 && (path[n] == '/' || path[n] == '\0');
+}
+
+int mounts_each(int (*visit)(const char *path, void *data, struct error *err), void *data,
+	struct error *err)
+{
+	_cleanup_free_ char *mountinfo = NULL;
+	char *save = NULL;
+	int r = fd_read_file(
+		AT_FDCWD, "/proc/self/mountinfo", MOUNTINFO_MAX, &mountinfo, NULL, err);
+
+	for (char *line = r == 0 ? strtok_r(mountinfo, "\n", &save) : NULL; r == 0 && line != NULL;
+		line = strtok_r(NULL, "\n", &save)) {
+		char path[PATH_MAX];
+
+		if (sscanf(line, "%*d %*d %*s %*s %4095s", path) == 1) {
+			str_unescape_octal(path);
+			r = visit(path, data, err);
+		}
+	}
+	return r;
 }
 
 int mounts_attach(int mount_fd, const char *path, struct error *err)

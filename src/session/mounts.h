@@ -39,6 +39,17 @@ int mounts_new_labelled(const char *type, struct mount_option *options, unsigned
 int mounts_clone(
 	int dir_fd, const char *path, bool recursive, uint64_t attributes, struct error *err);
 
+/* True where PATH is TOP or below it. */
+bool mounts_is_below(const char *path, const char *top);
+
+/*
+ * Gives VISIT the place of each mount of our own mount namespace, in the order of
+ * /proc/self/mountinfo (proc(5)), until it returns other than 0, which is returned then. Returns 0
+ * or a negative errno.
+ */
+int mounts_each(int (*visit)(const char *path, void *data, struct error *err), void *data,
+	struct error *err);
+
 /* Moves the mount MOUNT_FD to PATH, in our own mount namespace. */
 int mounts_attach(int mount_fd, const char *path, struct error *err);
 

@@ -22,8 +22,6 @@
 #include "session/host.h"
 #include "session/mounts.h"
 
-#define MOUNTINFO_MAX (16 << 20)
-
 int world_add(struct world *world, int fd, const char *path, struct error *err)
 {
 	if (world->count == WORLD_MOUNTS_MAX) {
@@ -126,41 +124,32 @@ static int add_clone(struct world *world, const char *path, bool recursive, stru
 	return fd < 0 ? 0 : world_add(world, fd, path, err);
 }
 
+struct sys_mounts {
+	struct world *world;
+	char taken[PATH_MAX]; /* the last one; "": none */
+};
+
+static int add_sys_mount(const char *path, void *data, struct error *err)
+{
+	struct sys_mounts *mounts = data;
+
+	if (!str_starts_with(path, "/sys/") ||
+		(mounts->taken[0] != '\0' && mounts_is_below(path, mounts->taken))) {
+		return 0;
+	}
+	strcpy(mounts->taken, path);
+	return add_clone(mounts->world, path, true, err);
+}
+
 /*
  * A fresh sysfs shows the container's network, but what the host has mounted on its own (cgroups,
- * selinuxfs, tracefs) has to be taken over: mountinfo, proc(5). Mounts below such mounts come
- * along.
+ * selinuxfs, tracefs) has to be taken over. Mounts below such mounts come along.
  */
 static int add_sys_mounts(struct world *world, struct error *err)
 {
-	_cleanup_free_ char *mountinfo = NULL;
-	char taken[PATH_MAX] = "";
-	int r = fd_read_file(
-		AT_FDCWD, "/proc/self/mountinfo", MOUNTINFO_MAX, &mountinfo, NULL, err);
+	struct sys_mounts mounts = { .world = world };
 
-	if (r < 0) {
-		return r;
-	}
-	char *save = NULL;
-	for (char *line = strtok_r(mountinfo, "\n", &save); line != NULL;
-		line = strtok_r(NULL, "\n", &save)) {
-		char path[PATH_MAX];
-
-		if (sscanf(line, "%*d %*d %*s %*s %4095s", path) != 1 ||
-			!str_starts_with(path, "/sys/")) {
-			continue;
-		}
-		size_t n = strlen(taken);
-		if (n > 0 && strncmp(path, taken, n) == 0 && (path[n] == '/' || path[n] == '\0')) {
-			continue;
-		}
-		strcpy(taken, path);
-		r = add_clone(world, path, true, err);
-		if (r < 0) {
-			return r;
-		}
-	}
-	return 0;
+	return mounts_each(add_sys_mount, &mounts, err);
 }
 
 static int add_shares(struct world *world, char **shares, struct error *err)
