@@ -92,7 +92,6 @@ static int create(
 {
 	const int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
 	_cleanup_close_ int dir_fd = -1;
-	char link[64];
 
 	if (options->file != NULL) {
 		recording->fd = open(options->file, flags, 0600);
@@ -109,9 +108,8 @@ static int create(
 		return error_set(err, errno, "make the recording %s",
 			options->file != NULL ? options->file : options->directory);
 	}
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", recording->fd);
-	recording->path = fd_readlink(AT_FDCWD, link);
-	return recording->path == NULL ? error_set(err, errno, "read %s", link) : 0;
+	recording->path = fd_path(recording->fd);
+	return recording->path == NULL ? error_set(err, errno, "read the recording's path") : 0;
 }
 
 static int write_header(

@@ -9,6 +9,9 @@
 
 #include <stdint.h>
 
+/* Where a program without a slash is looked for, where the container's environment has no PATH. */
+#define PLAN_DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
 #define PLAN_MAGIC 0x31504c53u /* "SLP1" */
 
 /* The namespaces a launcher joins, in this order; pid is joined by being born there. */

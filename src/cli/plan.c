@@ -19,7 +19,7 @@
 #include "base/cleanup.h"
 #include "base/exit.h"
 #include "base/fd.h"
-#include "base/log.h"
+#include "base/plan.h"
 #include "base/str.h"
 #include "lsm/lsm.h"
 #include "session/label.h"
@@ -148,7 +148,7 @@ static int search(const struct profile *profile, const char *name, char *file)
 	if (strchr(name, '/') != NULL) {
 		return look_at(profile->namespaces.root_fd, file);
 	}
-	_cleanup_free_ char *list = strdup(path != NULL ? path : "/bin:/usr/bin");
+	_cleanup_free_ char *list = strdup(path != NULL ? path : PLAN_DEFAULT_PATH);
 	char *save = NULL;
 	for (char *dir = list != NULL ? strtok_r(list, ":", &save) : NULL; dir != NULL;
 		dir = strtok_r(NULL, ":", &save)) {

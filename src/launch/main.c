@@ -237,7 +237,7 @@ static int exec_file(const char *path, char **argv, char **env)
  */
 static int exec_search(const char *name, char **argv, char **env)
 {
-	const char *path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+	const char *path = PLAN_DEFAULT_PATH;
 	int result = ENOENT;
 
 	for (char **var = env; *var != NULL; var++) {
