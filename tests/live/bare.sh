@@ -31,19 +31,8 @@ done
 is "--version alone is one line" "$("$bare" --version | wc -l)" 1
 matches "and takes nothing else" "$("$bare" --version -x 2>&1; echo $?)" 'takes no -x.*125$'
 
-init=
-box_job=
-ENDINGS+=('[ -z "$init" ] || kill -9 "$init"; [ -z "$box_job" ] || wait "$box_job"')
-root=$T/rootfs
-mkdir -p "$root"/{bin,dev,etc,proc,tmp}
-cp /bin/busybox "$root/bin/busybox"
-for applet in sh sleep true; do
-	ln -s /bin/busybox "$root/bin/$applet"
-done
-"$TEST_BIN/box" "$root" "sallyport-bare-$$" /bin/sleep 6000 >"$T/pid" &
-box_job=$!
-wait_for 5 sh -c "grep -q sleep /proc/\$(cat $T/pid)/comm"
-init=$(cat "$T/pid")
+box_root sh sleep true
+start_box bare
 run() { timeout 60 "$bare" "$@" </dev/null 2>&1; }
 
 is "attach, every record required" "$(run attach --audit required "$init" -- sh -c '/c/bin/sh -c "exit 3"'; echo $?)" 3

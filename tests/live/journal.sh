@@ -6,19 +6,8 @@
 . "$(dirname "$0")/lib.sh"
 
 JOURNAL=/var/log/sallyport/journal.jsonl
-init=
-box_job=
-ENDINGS+=('[ -z "$init" ] || kill -9 "$init"; [ -z "$box_job" ] || wait "$box_job"')
-root=$T/rootfs
-mkdir -p "$root"/{bin,dev,etc,proc,tmp}
-cp /bin/busybox "$root/bin/busybox"
-for applet in sh sleep true; do
-	ln -s /bin/busybox "$root/bin/$applet"
-done
-"$TEST_BIN/box" "$root" "sallyport-journal-$$" /bin/sleep 6000 >"$T/pid" &
-box_job=$!
-wait_for 5 sh -c "grep -q sleep /proc/\$(cat $T/pid)/comm"
-init=$(cat "$T/pid")
+box_root sh sleep true
+start_box journal
 # So small that it is rotated.
 echo 'journal-size = 64k' >/etc/sallyport/sallyport.conf
 attach() { timeout 120 "$SALLYPORT" attach "$@" </dev/null; }

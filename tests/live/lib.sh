@@ -120,6 +120,30 @@ wait_for()
 	done
 }
 
+# box_root APPLET...: makes $root, a container's root of busybox with these applets.
+box_root()
+{
+	local applet
+	root=$T/rootfs
+	mkdir -p "$root"/{bin,dev,etc,proc,tmp}
+	cp /bin/busybox "$root/bin/busybox"
+	for applet in "$@"; do
+		ln -s /bin/busybox "$root/bin/$applet"
+	done
+}
+
+# start_box NAME: a container of $root (box.c), whose init, $init, sleeps till the test's end.
+start_box()
+{
+	local box_job
+	init=
+	"$TEST_BIN/box" "$root" "sallyport-$1-$$" /bin/sleep 6000 >"$T/pid" &
+	box_job=$!
+	ENDINGS+=("[ -z \"\$init\" ] || kill -9 \"\$init\"; wait $box_job")
+	wait_for 5 sh -c "grep -q sleep /proc/\$(cat $T/pid)/comm"
+	init=$(cat "$T/pid")
+}
+
 is_gone()
 {
 	local state

@@ -4,20 +4,9 @@
 . "$(dirname "$0")/lib.sh"
 JOURNAL=/var/log/sallyport/journal.jsonl
 
-init=
-box_job=
-ENDINGS+=('[ -z "$init" ] || kill -9 "$init"; [ -z "$box_job" ] || wait "$box_job"')
-root=$T/rootfs
-mkdir -p "$root"/{bin,dev,etc,proc,tmp}
-cp /bin/busybox "$root/bin/busybox"
-for applet in cat sh sleep; do
-	ln -s /bin/busybox "$root/bin/$applet"
-done
+box_root cat sh sleep
 echo inside >"$root/etc/mark"
-"$TEST_BIN/box" "$root" "sallyport-native-host-$$" /bin/sleep 6000 >"$T/pid" &
-box_job=$!
-wait_for 5 sh -c "grep -q sleep /proc/\$(cat $T/pid)/comm"
-init=$(cat "$T/pid")
+start_box native-host
 
 native() { timeout 60 "$SALLYPORT" attach --host-view "${VIEW:-native}" "$init" -- "$@" </dev/null 2>&1; }
 

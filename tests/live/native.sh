@@ -4,24 +4,14 @@
 # not even in a copy of the mounts; programs start by /.sallyport/enter.
 . "$(dirname "$0")/lib.sh"
 
-init=
-box_job=
-ENDINGS+=('[ -z "$init" ] || kill -9 "$init"; [ -z "$box_job" ] || wait "$box_job"')
-root=$T/rootfs
-mkdir -p "$root"/{bin,dev,etc,proc,srv,tmp}
-cp /bin/busybox "$root/bin/busybox"
-for applet in cat sh sleep; do
-	ln -s /bin/busybox "$root/bin/$applet"
-done
+box_root cat sh sleep
+mkdir "$root/srv"
 echo inside >"$root/srv/file"
 ln -s "$T/secret" "$root/srv/link"
 echo outside >"$T/secret"
 cp "$root/bin/busybox" "$root/srv/setuid"
 chmod 4755 "$root/srv/setuid"
-"$TEST_BIN/box" "$root" "sallyport-native-$$" /bin/sleep 6000 >"$T/pid" &
-box_job=$!
-wait_for 5 sh -c "grep -q sleep /proc/\$(cat $T/pid)/comm"
-init=$(cat "$T/pid")
+start_box native
 
 native() { timeout 60 "$SALLYPORT" attach --container-view native "$init" -- "$@" </dev/null 2>&1; }
 
