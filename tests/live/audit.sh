@@ -20,22 +20,12 @@ conf()
 }
 conf
 
-init=
-box_job=
-ENDINGS+=('[ -z "$init" ] || kill -9 "$init"; [ -z "$box_job" ] || wait "$box_job"')
-root=$T/rootfs
-mkdir -p "$root"/{bin,dev,etc,proc,root,srv,tmp}
-cp /bin/busybox "$root/bin/busybox"
-for applet in cat echo false kill ls sh sleep true; do
-	ln -s /bin/busybox "$root/bin/$applet"
-done
+box_root cat echo false kill ls sh sleep true
+mkdir "$root/root" "$root/srv"
 echo 'root:x:0:0:root:/root:/bin/sh' >"$root/etc/passwd"
 printf '#!/bin/busybox sh\necho "$1" >>/srv/ran\n' >"$root/bin/count"
 chmod 755 "$root/bin/count"
-"$TEST_BIN/box" "$root" "sallyport-audit-$$" /bin/sleep 6000 >"$T/pid" &
-box_job=$!
-wait_for 5 sh -c "grep -q sleep /proc/\$(cat $T/pid)/comm"
-init=$(cat "$T/pid")
+start_box audit
 
 attach() { timeout 120 "$SALLYPORT" attach "$@" </dev/null; }
 audit() { "$HERE/audit.py" "$JOURNAL" "$@"; }

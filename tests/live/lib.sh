@@ -140,7 +140,7 @@ start_box()
 	"$TEST_BIN/box" "$root" "sallyport-$1-$$" /bin/sleep 6000 >"$T/pid" &
 	box_job=$!
 	ENDINGS+=("[ -z \"\$init\" ] || kill -9 \"\$init\"; wait $box_job")
-	wait_for 5 sh -c "grep -q sleep /proc/\$(cat $T/pid)/comm"
+	wait_for 10 sh -c "grep -q sleep /proc/\$(cat $T/pid)/comm"
 	init=$(cat "$T/pid")
 }
 

@@ -8,22 +8,11 @@
 sallyport=$SALLYPORT
 cast=$HERE/asciicast.py
 RECORDINGS=/var/log/sallyport/recordings
-init=
-box_job=
-ENDINGS+=('[ -z "$init" ] || kill -9 "$init"; [ -z "$box_job" ] || wait "$box_job"')
 
-root=$T/rootfs
-mkdir -p "$root"/{bin,dev,etc,proc,root,sys,tmp}
-cp /bin/busybox "$root/bin/busybox"
-for applet in cat echo id sh sleep true; do
-	ln -s /bin/busybox "$root/bin/$applet"
-done
+box_root cat echo id sh sleep true
+mkdir "$root/root" "$root/sys"
 echo 'root:x:0:0:root:/root:/bin/sh' >"$root/etc/passwd"
-"$TEST_BIN/box" "$root" "sp-record-$$" /bin/sleep 600 >"$T/pid" &
-box_job=$!
-wait_for 10 grep -q . "$T/pid"
-init=$(cat "$T/pid")
-wait_for 10 grep -q sleep "/proc/$init/comm"
+start_box record
 
 newest() { find "$RECORDINGS" -name '*.cast' -printf '%T@ %p\n' | sort -n | tail -n 1 | cut -d' ' -f2; }
 

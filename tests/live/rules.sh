@@ -7,22 +7,11 @@
 
 sallyport=$SALLYPORT
 RULES=/etc/sallyport/rules.d
-init=
-box_job=
-ENDINGS+=('[ -z "$init" ] || kill -9 "$init"; [ -z "$box_job" ] || wait "$box_job"')
 
-root=$T/rootfs
-mkdir -p "$root"/{bin,dev,etc,proc,root,sys,tmp}
-cp /bin/busybox "$root/bin/busybox"
-for applet in id sh sleep true; do
-	ln -s /bin/busybox "$root/bin/$applet"
-done
+box_root id sh sleep true
+mkdir "$root/root" "$root/sys"
 printf 'root:x:0:0:root:/root:/bin/sh\napp:x:1000:1000::/:/bin/sh\n' >"$root/etc/passwd"
-"$TEST_BIN/box" "$root" "sp-rules-$$" /bin/sleep 600 >"$T/pid" &
-box_job=$!
-wait_for 10 grep -q . "$T/pid"
-init=$(cat "$T/pid")
-wait_for 10 grep -q sleep "/proc/$init/comm"
+start_box rules
 
 # People of this host, without touching its own files: /etc is the test's.
 useradd -M -u 61001 sp-alice
