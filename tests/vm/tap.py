@@ -3,7 +3,8 @@
 """Makes one TAP stream of what the scripts in the virtual machine wrote: stdin to stdout, live.
 
 Checks are numbered anew and named after their script. A script whose plan doesn't fit, that failed in
-another way than by a check, or that never ended is a failed check of its own. Arguments: the scripts that
+another way than by a check, or that never ended is a failed check of its own. One that was under way when
+the machine stopped ("@@ again") begins anew: what it had checked before is counted, too. Arguments: the scripts that
 have to be there.
 """
 import re
@@ -49,6 +50,8 @@ class Merger:
             elif word == "end":
                 self.end(*rest.rsplit(" ", 1))
             else:
+                if word == "again":
+                    self.script = None
                 print("# %s %s" % (word, rest))
             return
         check, plan = CHECK.match(line), PLAN.match(line)
