@@ -8,16 +8,25 @@
 # It returns 1, with CAUSE set, where the engine is absent or refuses. All is ended and removed when
 # the test exits.
 
+# link_applets DIR: links to /bin/busybox there, of the names on stdin. There are hundreds, which is long for
+# ln(1) where every instruction is emulated.
+link_applets()
+{
+	python3 -c '
+import os, sys
+for name in sys.stdin.read().split():
+    if not os.path.lexists(os.path.join(sys.argv[1], name)):
+        os.symlink("/bin/busybox", os.path.join(sys.argv[1], name))' "$1"
+}
+
 # An Alpine-like root: busybox with its applets as absolute links, musl, users.
 make_rootfs()
 {
-	local root=$1 applet
+	local root=$1
 	mkdir -p "$root"/{bin,lib,etc,tmp,proc,sys,dev,run,root,usr,vol,home/app,var/log}
 	chmod 1777 "$root/tmp"
 	cp "$(command -v busybox)" "$root/bin/busybox"
-	for applet in $("$root/bin/busybox" --list); do
-		[ -e "$root/bin/$applet" ] || ln -s /bin/busybox "$root/bin/$applet"
-	done
+	"$root/bin/busybox" --list | link_applets "$root/bin"
 	cp "$TEST_BIN/probe" "$root/probe"
 	cp "$TEST_BIN/hello-musl" "$TEST_BIN/hello-elsewhere" "$root/bin/"
 	cp -L /lib/ld-musl-x86_64.so.1 "$root/lib/ld-musl-x86_64.so.1"

@@ -145,14 +145,17 @@ inner()
 }
 
 # denials WORDS...: the kernel's denials since the machine started in whose record all of these words
-# are; auditd needs a moment.
+# are; auditd may need a moment for them.
 denials()
 {
 	local word found
-	sleep 1
-	found=$(grep -ah -e 'avc:  denied' -e 'apparmor="DENIED"' /var/log/audit/audit.log)
-	for word; do
-		found=$(printf '%s\n' "$found" | grep -F -e "$word")
+	for _ in 1 2 3 4 5 6 7 8; do
+		found=$(grep -ah -e 'avc:  denied' -e 'apparmor="DENIED"' /var/log/audit/audit.log)
+		for word; do
+			found=$(printf '%s\n' "$found" | grep -F -e "$word")
+		done
+		[ -z "$found" ] || break
+		sleep 0.25
 	done
 	printf '%s\n' "$found"
 }
