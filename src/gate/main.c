@@ -59,6 +59,15 @@ static bool front_alive(struct gate *gate)
 	return true;
 }
 
+/* Did it end without a word? One that ends a session as it should shuts its side down and waits for
+ * us. */
+static bool front_killed(const struct gate *gate)
+{
+	struct pollfd front = { .fd = gate->front_fd };
+
+	return poll(&front, 1, 0) == 1 && (front.revents & POLLHUP) != 0;
+}
+
 static void reap(struct gate *gate, int signal_fd)
 {
 	struct signalfd_siginfo info;
@@ -201,6 +210,8 @@ int main(void)
 		reap_namespace("mnt", &gate.session_mnt, SIGKILL);
 	}
 	programs_end(&gate);
-	registry_forget_dead(gate.start.audit.id);
+	if (front_killed(&gate)) {
+		registry_forget_dead(gate.start.audit.id);
+	}
 	return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -247,6 +247,7 @@ static const char *const front_syscalls[] = {
 	"rt_sigaction",
 	"rt_sigprocmask",
 	"rt_sigreturn",
+	"shutdown",
 	"sigaltstack",
 	"restart_syscall",
 	"kill",

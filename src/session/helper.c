@@ -101,11 +101,13 @@ void helper_stop(struct helper *helper)
 	}
 	struct pollfd ended = { .fd = helper->pidfd, .events = POLLIN };
 
-	close(helper->sock);
+	/* Closed only when it has ended: so it can tell that we are there still. */
+	shutdown(helper->sock, SHUT_WR);
 	if (helper->pidfd < 0 || poll(&ended, 1, STOP_TIMEOUT_MS) != 1) {
 		kill(helper->pid, SIGKILL);
 	}
 	waitpid(helper->pid, NULL, 0);
+	close(helper->sock);
 	if (helper->pidfd >= 0) {
 		close(helper->pidfd);
 	}

@@ -38,12 +38,25 @@ while [ $n -lt $1 ] || [ $(date +%s) -lt $end ]; do
     [ "$(grep -rc . "$here/copy/pass")" = $pass ]
     sqlite3 "$here/db" "create table if not exists t (x); insert into t values ($pass);"
     [ "$(sqlite3 "$here/db" 'select count(*), sum(x) from t')" = "$pass|$((pass * (pass + 1) / 2))" ]
+    git init -q "$there/repo"
+    cp -r "$there/tree" "$there/repo"
+    git -C "$there/repo" add .
+    git -C "$there/repo" -c user.name=load -c user.email=load@localhost commit -q -m "pass $pass"
+    git clone -q "$there/repo" "$here/repo"
+    git -C "$here/repo" fsck --no-progress
+    [ -z "$(git -C "$here/repo" status --porcelain)" ]
+    printf '#include <stdio.h>\nint main(void) { return printf("compiled %%d\\n", %d) < 0; }\n' $pass >"$there/main.c"
+    gcc -static -O1 -o "$here/compiled" "$there/main.c"
+    [ "$("$here/compiled")" = "compiled $pass" ]
+    n=$((n + 1))
+    (cd "$there" && fio --name=load --filename="$here/fio" --size=1M --bs=4k --rw=randwrite --ioengine=psync \
+        --verify=crc32c --verify_fatal=1 --output="$there/fio.log")
     mv "$here/copy" "$here/moved"
     [ "$(/c/bin/busybox wc -l </c/tmp/$$/moved/a/b/numbers)" = 2000 ] && n=$((n + 1))
     for i in 1 2 3 4 5 6 7 8 9; do
         [ $n -ge $1 ] || { [ "$(/c/bin/busybox echo $n)" = $n ]; n=$((n + 1)); }
     done
-    rm -r "$here/moved" "$there/copy" "$there/tree"
+    rm -rf "$here/moved" "$there/copy" "$there/tree" "$there/repo" "$here/repo"
 done
 rm -r "$here" "$there"
 echo "done $n $pass"
