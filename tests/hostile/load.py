@@ -25,8 +25,7 @@ GROWTH_MAX = 1.15
 # $1: transitions, $2: seconds. Each pass writes a tree, reads it back in other ways, and removes it.
 WORK = r"""
 set -e
-here=/c/tmp/$$; there=$(mktemp -d)
-mkdir "$here"
+here=$(mktemp -d -p /c/tmp); there=$(mktemp -d)
 end=$(($(date +%s) + $2)); n=0; pass=0
 while [ $n -lt $1 ] || [ $(date +%s) -lt $end ]; do
     pass=$((pass + 1))
@@ -52,7 +51,7 @@ while [ $n -lt $1 ] || [ $(date +%s) -lt $end ]; do
     (cd "$there" && fio --name=load --filename="$here/fio" --size=1M --bs=4k --rw=randwrite --ioengine=psync \
         --verify=crc32c --verify_fatal=1 --output="$there/fio.log")
     mv "$here/copy" "$here/moved"
-    [ "$(/c/bin/busybox wc -l </c/tmp/$$/moved/a/b/numbers)" = 2000 ] && n=$((n + 1))
+    [ "$(/c/bin/busybox wc -l <"$here/moved/a/b/numbers")" = 2000 ] && n=$((n + 1))
     for i in 1 2 3 4 5 6 7 8 9; do
         [ $n -ge $1 ] || { [ "$(/c/bin/busybox echo $n)" = $n ]; n=$((n + 1)); }
     done
