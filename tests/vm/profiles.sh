@@ -14,7 +14,7 @@ wait_for 10 sh -c "grep -q sleep /proc/\$(cat $T/pid)/comm"
 init=$(cat "$T/pid")
 ENDINGS+=("kill -9 $init")
 ENDINGS+=("apparmor_parser -r /etc/apparmor.d/sallyport-fs /etc/apparmor.d/sallyport-tool")
-printf 'abi <abi/3.0>,\nprofile sp-other { /** rmix, }\n' | apparmor_parser -r
+printf 'abi <abi/3.0>,\nprofile sp-other flags=(attach_disconnected) { / r, /** rmix, ptrace, signal, capability, }\n' | apparmor_parser -r
 
 rules_of() { sed -n '/^profile /,/^}/p' "/etc/apparmor.d/$1" | sed -n 's/^ *\([^# ].*,\)$/\1/p; s/^ *\(include .*\)$/\1/p'; }
 
