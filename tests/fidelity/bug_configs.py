@@ -54,7 +54,7 @@ def nofile(c):
 
 
 def pids(c):
-    c["linux"]["cgroupsPath"] = "/sp-bugs/pids"
+    c["linux"]["cgroupsPath"] = "/sp-bugs-pids"
     c["linux"]["resources"]["pids"] = {"limit": 1}
 
 

@@ -5,6 +5,9 @@ FIDELITY=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$FIDELITY/../live/lib.sh"
 . "$FIDELITY/../live/engines.sh"
 
+# An engine removes its container's cgroup, but not those above, which it made too.
+ENDINGS+=('find /sys/fs/cgroup -depth -type d -path "*/${T##*/}*" -exec rmdir {} +')
+
 # start_config NAME: a container of runc's by the function NAME of configs.py. All share a root.
 start_config()
 {
