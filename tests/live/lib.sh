@@ -132,12 +132,14 @@ box_root()
 	done
 }
 
-# start_box NAME: a container of $root (box.c), whose init, $init, sleeps till the test's end.
+# start_box NAME [COMMAND...]: a container of $root (box.c), whose init, $init, sleeps till the test's end;
+# COMMAND starts it.
 start_box()
 {
-	local box_job
+	local box_job name=$1
+	shift
 	init=
-	"$TEST_BIN/box" "$root" "sallyport-$1-$$" /bin/sleep 6000 >"$T/pid" &
+	"$@" "$TEST_BIN/box" "$root" "sallyport-$name-$$" /bin/sleep 6000 >"$T/pid" &
 	box_job=$!
 	ENDINGS+=("[ -z \"\$init\" ] || kill -9 \"\$init\"; wait $box_job")
 	wait_for 10 sh -c "grep -q sleep /proc/\$(cat $T/pid)/comm"

@@ -8,23 +8,19 @@ profiles=/sys/kernel/security/apparmor/profiles
 grep -q '^sallyport-tool (enforce)' "$profiles" 2>/dev/null || skip_all "our AppArmor profiles are not loaded"
 box_root cat sleep true
 # With no_new_privs the launcher may leave no profile: it must have none.
-setpriv --no-new-privs "$TEST_BIN/box" "$root" "sallyport-profiles-$$" /bin/sleep 6000 >"$T/pid" &
-STARTED+=($!)
-wait_for 10 sh -c "grep -q sleep /proc/\$(cat $T/pid)/comm"
-init=$(cat "$T/pid")
-ENDINGS+=("kill -9 $init")
+start_box profiles setpriv --no-new-privs
 ENDINGS+=("apparmor_parser -r /etc/apparmor.d/sallyport-fs /etc/apparmor.d/sallyport-tool")
 printf 'abi <abi/3.0>,\nprofile sp-other flags=(attach_disconnected) { / r, /** rmix, ptrace, signal, capability, }\n' | apparmor_parser -r
 
 rules_of() { sed -n '/^profile /,/^}/p' "/etc/apparmor.d/$1" | sed -n 's/^ *\([^# ].*,\)$/\1/p; s/^ *\(include .*\)$/\1/p'; }
 
-# kernel_denials: those of our processes, this instant
+# kernel_denials: how many those of our processes are, this instant
 kernel_denials()
 {
 	sync # auditd's order
-	grep -aE 'apparmor="DENIED".* profile="(sallyport-[a-z]*|[^"]*libexec/sallyport[^"]*)"' /var/log/audit/audit.log |
-		sed 's/.*apparmor="DENIED"//; s/ pid=.*//'
+	grep -acE 'apparmor="DENIED".* profile="(sallyport-[a-z]*|[^"]*libexec/sallyport[^"]*)"' /var/log/audit/audit.log
 }
+more_denials() { [ "$(kernel_denials)" != "$1" ]; }
 
 # tool COMMAND...: in a session
 tool() { timeout 20 "$SALLYPORT" attach "$init" -- "$@" </dev/null 2>&1; }
@@ -43,24 +39,17 @@ def tmpfs():
 # needed PROFILE RULE COMMAND...: what makes use of that rule, and says no more than it has to
 needed()
 {
-	local profile=$1 rule=$2 before out status
+	local profile=$1 rule=$2 before out
 	shift 2
 	covered+=$profile:$rule$'\n'
 	if ! rules_of "$profile" | grep -qxF -e "$rule"; then
 		not_ok "$profile has the rule: $rule"
 		return
 	fi
-	out=$("$@")
-	is "$profile: with all rules: $rule" "$? $out" "0 $out"
+	check "$profile: with all rules: $rule" "$@"
 	awk -v rule="$rule" '{ line = $0; sub(/^ */, "", line) } line != rule' "/etc/apparmor.d/$profile" | apparmor_parser -r
-	before=$(kernel_denials | wc -l)
-	out=$("$@")
-	status=$?
-	for _ in 1 2 3 4 5; do
-		[ "$status" = 0 ] && [ "$(kernel_denials | wc -l)" = "$before" ] || break
-		sleep 0.2
-	done
-	if [ "$status" != 0 ] || [ "$(kernel_denials | wc -l)" != "$before" ]; then
+	before=$(kernel_denials)
+	if ! out=$("$@") || wait_for 1 more_denials "$before"; then
 		ok "$profile: denied without $rule"
 	else
 		not_ok "$profile: denied without $rule" "nothing was; the command: $out"
