@@ -3,18 +3,24 @@
 """recording.py SALLYPORT [--megabytes N] [--rounds N] [--limit RATIO]
 
 How much slower a session is for being recorded: N megabytes of output, as a program prints it (text
-with colours, and a part of wide characters), through `sallyport attach` on a terminal whose other
-end is read as fast as it comes. Rounds with and without --record take turns; the ratio is the
-median of those of neighbours. The time is that of the output alone: from its first byte to its last. Prints a table;
-the status is 1 where the ratio is above the limit.
+with colours, and a part of wide characters), through `sallyport attach`, on two terminals:
 
-Each recording is read back: its output has to be what the terminal got, byte for byte.
+* tmux, which draws what it gets, as each terminal that somebody looks at does;
+* a reader that only reads, as fast as it comes: faster than any terminal, so the worst case.
+
+Rounds with and without --record take turns; the ratio is the median of those of neighbours. The time
+is that of the output alone: from its first byte to its last. Prints a table; the status is 1 where
+the ratio on tmux is above the limit.
+
+Each recording is read back: its output has to be what was printed, byte for byte.
 """
 import argparse
 import hashlib
 import json
 import os
 import pty
+import shlex
+import shutil
 import statistics
 import subprocess
 import sys
@@ -44,13 +50,12 @@ def make_data(path, megabytes):
     os.truncate(path, megabytes * 1000000)
 
 
-def run(command):
-    """Seconds from the first byte of the output to its last, its size and its hash."""
+def on_reader(command, _folder):
+    """Runs COMMAND on a terminal that is only read. Seconds from the first byte of the output to its last."""
     pid, master = pty.fork()
     if pid == 0:
         os.execvp(command[0], command)
-    # Looked at afterwards: while it comes, nobody takes time for anything else.
-    chunks, began, tail = [], None, b""
+    began, tail = None, b""
     while END not in tail:
         try:
             data = os.read(master, 65536)
@@ -60,7 +65,6 @@ def run(command):
             raise SystemExit("the output has no end: %s" % tail.decode(errors="replace"))
         if began is None and BEGIN in tail + data:
             began = time.monotonic()
-        chunks.append(data)
         tail = (tail + data)[-len(BEGIN + END):]
     ended = time.monotonic()
     while True:
@@ -73,8 +77,26 @@ def run(command):
     os.close(master)
     if began is None or status:
         raise SystemExit("%s: status %d" % (command, status))
-    output = b"".join(chunks).split(BEGIN, 1)[1].split(END, 1)[0]
-    return ended - began, len(output), hashlib.sha256(output).hexdigest()
+    return ended - began
+
+
+def on_tmux(command, folder):
+    """The same in a tmux of its own. Its clock is the program's: the end is when the last byte is taken."""
+    script = folder + "/command"
+    with open(script, "w", encoding="ascii") as file:
+        file.write("%s; echo $? > %s/status\n" % (shlex.join(command), folder))
+    tmux = ["tmux", "-S", folder + "/tmux", "-f", "/dev/null", "new-session", "sh " + script]
+    # tmux draws on a terminal, which is read by script(1).
+    subprocess.run(["script", "-qc", shlex.join(tmux), "/dev/null"], stdin=subprocess.PIPE,
+                   stdout=subprocess.DEVNULL, env={**os.environ, "TERM": "xterm"}, check=True)
+    with open(folder + "/status", encoding="ascii") as file:
+        if file.read() != "0\n":
+            raise SystemExit("%s failed in tmux" % command)
+    return mtime(folder + "/ended") - mtime(folder + "/began")
+
+
+def mtime(path):
+    return os.stat(path).st_mtime_ns / 1e9
 
 
 def recorded_hash(path):
@@ -98,6 +120,32 @@ def init_of(parent):
     raise SystemExit("the container did not start")
 
 
+def measure(args, target, folder, terminal):
+    """The table's rows for TERMINAL. Returns the ratio."""
+    data, cast = folder + "/data", folder + "/session.cast"
+    tool = "stty -opost; printf %s; date > %s/began; cat %s; date > %s/ended; printf %s" % (
+        BEGIN.decode(), folder, data, folder, END.decode())
+    with open(data, "rb") as file:
+        digest = hashlib.sha256(file.read()).hexdigest()
+    times = {False: [], True: []}
+    for i in range(args.rounds + 1):
+        for record in (i % 2 == 0, i % 2 == 1):
+            option = ["--record=" + cast] if record else []
+            times[record].append(
+                terminal([args.sallyport, "attach", "-q", *option, target, "--", "sh", "-c", tool], folder))
+            if record:
+                if recorded_hash(cast) != digest:
+                    raise SystemExit("the recording is not what was printed")
+                os.unlink(cast)
+    # The first round warms up. Neighbours are compared: the machine's speed changes meanwhile.
+    for what, record in (("without a recording", False), ("recorded", True)):
+        seconds = statistics.median(times[record][1:])
+        print("  %-22s %8.3f s  %7.1f MB/s" % (what, seconds, args.megabytes / seconds))
+    ratio = statistics.median(b / a for a, b in list(zip(times[False], times[True]))[1:])
+    print("  %-22s %8.3f" % ("ratio of neighbours", ratio))
+    return ratio
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("sallyport")
@@ -106,34 +154,23 @@ def main():
     parser.add_argument("--limit", type=float, default=1.10)
     args = parser.parse_args()
     container = subprocess.Popen(["unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "sleep", "10000"])
-    times = {False: [], True: []}
+    failed = False
     try:
         target = init_of(container.pid)
         with tempfile.TemporaryDirectory(prefix="sp-bench.") as folder:
-            data, cast = folder + "/data", folder + "/session.cast"
-            make_data(data, args.megabytes)
-            tool = "stty -opost; printf %s; cat %s; printf %s" % (BEGIN.decode(), data, END.decode())
-            for i in range(args.rounds + 1):
-                for record in (i % 2 == 0, i % 2 == 1):
-                    option = ["--record=" + cast] if record else []
-                    seconds, size, digest = run(
-                        [args.sallyport, "attach", "-q", *option, target, "--", "sh", "-c", tool])
-                    times[record].append(seconds)
-                    if record:
-                        if recorded_hash(cast) != digest:
-                            raise SystemExit("the recording is not what the terminal got")
-                        os.unlink(cast)
+            make_data(folder + "/data", args.megabytes)
+            print("%d MB of output, %d rounds, medians" % (args.megabytes, args.rounds))
+            if shutil.which("tmux"):
+                print("on tmux (at most %.2f)" % args.limit)
+                failed = measure(args, target, folder, on_tmux) > args.limit
+            else:
+                print("on tmux: not measured, it is not installed")
+            print("on a terminal that is only read")
+            measure(args, target, folder, on_reader)
     finally:
         container.kill()
         container.wait()
-    # The first round warms up. Neighbours are compared: the machine's speed changes meanwhile.
-    without, with_it = (statistics.median(times[record][1:]) for record in (False, True))
-    ratio = statistics.median(b / a for a, b in list(zip(times[False], times[True]))[1:])
-    print("%d MB of output, %d rounds, medians" % (size // 1000000, args.rounds))
-    print("%-22s %8.3f s  %7.1f MB/s" % ("without a recording", without, size / 1e6 / without))
-    print("%-22s %8.3f s  %7.1f MB/s" % ("recorded", with_it, size / 1e6 / with_it))
-    print("%-22s %8.3f    (at most %.2f)" % ("ratio of neighbours", ratio, args.limit))
-    return 0 if ratio <= args.limit else 1
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":
