@@ -1,4 +1,4 @@
-#!/usr/bin/python3
+#!/usr/bin/python3 -IS
 # SPDX-License-Identifier: GPL-2.0-or-later
 """paste.py SALLYPORT CONTAINER: pastes much into a tool that draws three times as much before it
 reads on, as an editor does. Prints how many bytes came back, or "stuck"."""

@@ -1,4 +1,4 @@
-#!/usr/bin/python3
+#!/usr/bin/python3 -IS
 # SPDX-License-Identifier: GPL-2.0-or-later
 """terminal.py [--size ROWSxCOLS] [--timeout SECONDS] [--step EXPECT SEND]... -- COMMAND...
 

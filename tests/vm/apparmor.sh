@@ -43,13 +43,13 @@ check_container()
 {
 	local what=$1 label=$2 reads=$3 inside=${4-$2} way
 	is "$what: its init has the label" "$(label_of "$PID")" "$label"
-	for way in by_exec by_attach; do
-		is "$what, $way: exactly that label" "$("$way" "$PID" /bin/cat /proc/self/attr/current)" "$inside"
+	for way in exec attach; do
+		reads "$way" "$PID" /proc/self/attr/current /vol/other
+		is "$what, $way: exactly that label" "${READ[0]:-}" "$inside"
 		if [ "$reads" = yes ]; then
-			is "$what, $way: reads what the profile lets it" "$("$way" "$PID" /bin/cat /vol/other)" other
+			is "$what, $way: reads what the profile lets it" "${READ[1]:-}" other
 		else
-			matches "$what, $way: is denied what the profile denies" "$("$way" "$PID" /bin/cat /vol/other)" \
-				'Permission denied'
+			matches "$what, $way: is denied what the profile denies" "${READ[1]:-}" 'Permission denied'
 		fi
 	done
 	is "$what: inspect shows it" "$("$SALLYPORT" inspect --json "$PID" | jq -r .target.label)" "$label"

@@ -78,6 +78,17 @@ by_attach()
 	piped "$SALLYPORT" attach "$target" -- "/c$program" "$@"
 }
 
+# reads exec|attach TARGET FILE...: sets READ to what programs of the container read, all in one session; a line for
+# each
+reads()
+{
+	local way=$1 target=$2 cat=/bin/cat
+	shift 2
+	[ "$way" = exec ] || cat=/c/bin/cat
+	readarray -t READ < <(piped "$SALLYPORT" "$way" "$target" -- \
+		/bin/sh -c 'for file; do "$0" "$file"; echo; done' "$cat" "$@" | tr -s '\n')
+}
+
 # For faithful.sh.
 probe_start()
 {
@@ -87,15 +98,18 @@ probe_start()
 # check_native WHAT LABEL: the container's own mounts at /c, of the container NAME, PID, ROOTFS
 check_native()
 {
-	local what=$1 label=$2
+	local what=$1 label=$2 said
 	native() { "$SALLYPORT" attach --container-view native "$PID" -- "$@" </dev/null 2>&1; }
-	is "$what, native view: a tool reads" "$(native /bin/cat /c/vol/own)" own
-	is "$what, native view: and writes" \
-		"$(native /bin/sh -c 'echo written >/c/dev/shm/native; cat /c/dev/shm/native')" written
-	is "$what, native view: enter gives exactly the label" \
-		"$(native /.sallyport/enter /bin/cat /proc/self/attr/current | tr -d '\0')" "$label"
-	is "$what, native view: what a tool wrote there, a program reads" \
-		"$(native /.sallyport/enter /bin/cat /dev/shm/native)" written
+	readarray -t said < <(native /bin/sh -c 'cat /c/vol/own
+		echo written >/c/dev/shm/native && cat /c/dev/shm/native
+		/.sallyport/enter /bin/cat /proc/self/attr/current; echo
+		/.sallyport/enter /bin/cat /dev/shm/native
+		/c/bin/busybox true; echo "status $?"' | tr -d '\0' | tr -s '\n')
+	is "$what, native view: a tool reads" "${said[0]:-}" own
+	is "$what, native view: and writes" "${said[1]:-}" written
+	is "$what, native view: enter gives exactly the label" "${said[2]:-}" "$label"
+	is "$what, native view: what a tool wrote there, a program reads" "${said[3]:-}" written
+	matches "$what, native view: nothing runs there by itself" "${said[*]:4}" 'Permission denied.*status 126'
 	if [ -e /sys/fs/selinux/enforce ]; then
 		matches "$what, the host's view native: our policy has no rules for that" \
 			"$("$SALLYPORT" attach --host-view native "$PID" -- /bin/true </dev/null 2>&1; echo "status $?")" \
@@ -110,8 +124,6 @@ $label"
 			"$("$SALLYPORT" attach --host-view native "$PID" -- /c/bin/cat /proc/self/attr/current </dev/null 2>&1 | tr -d '\0')" \
 			"$label"
 	fi
-	matches "$what, native view: nothing runs there by itself" \
-		"$(native /bin/sh -c '/c/bin/busybox true; echo "status $?"')" 'Permission denied.*status 126'
 }
 
 # start_session TARGET: a session whose tool waits; sets FRONT and TOOL

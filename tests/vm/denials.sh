@@ -12,16 +12,17 @@ selinux)
 		grep -v 'tcontext=system_u:system_r:kernel_t:s0 tclass=fd' |
 		# vm/selinux forbids it for a while: sallyport_enter_unconfined.
 		grep -v 'denied  { ptrace }.*tcontext=unconfined_u:unconfined_r:unconfined_t:s0 tclass=process')
-	check "auditd records denials" sh -c 'runcon system_u:system_r:container_t:s0:c9 cat /etc/shadow;
-		sleep 1; grep -aq "denied.*scontext=system_u:system_r:container_t:s0:c9" "$1"' sh "$log"
+	runcon system_u:system_r:container_t:s0:c9 cat /etc/shadow >"$T/control" 2>&1
+	check "auditd records denials" \
+		wait_for 5 grep -aq "denied.*scontext=system_u:system_r:container_t:s0:c9" "$log"
 	;;
 apparmor)
 	# What is denied to the processes of the tests' containers is named after its victim too.
 	denials=$(grep -aE 'apparmor="DENIED".*profile="(sallyport|[^"]*//&sallyport)' "$log" |
 		grep -vE 'requested_mask="(receive|readby|tracedby)".* peer="sp-')
-	check "auditd records denials" sh -c 'printf "profile sp-control { / r, /** rmix, audit deny /etc/shadow r, }" |
-		apparmor_parser -r; aa-exec -p sp-control -- cat /etc/shadow
-		sleep 1; grep -a "apparmor=.DENIED.*sp-control" "$1"' sh "$log"
+	printf 'profile sp-control { / r, /** rmix, audit deny /etc/shadow r, }' | apparmor_parser -r
+	aa-exec -p sp-control -- cat /etc/shadow >"$T/control" 2>&1
+	check "auditd records denials" wait_for 5 grep -aq "apparmor=.DENIED.*sp-control" "$log"
 	;;
 *)
 	skip_all "no LSM enforces here"
