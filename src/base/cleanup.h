@@ -41,7 +41,7 @@ static inline void cleanup_closedir(DIR **d)
 	}
 }
 
-#define _cleanup_(f) __attribute__((cleanup(f)))
+#define _cleanup_(f) __attribute__((cleanup(f), unused))
 #define _cleanup_close_ _cleanup_(cleanup_close)
 #define _cleanup_free_ _cleanup_(cleanup_free)
 #define _cleanup_fclose_ _cleanup_(cleanup_fclose)

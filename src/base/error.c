@@ -33,6 +33,8 @@ static void compose(
 }
 
 static int set(struct error *err, int code, const char *hint, const char *format, va_list ap)
+	__attribute__((format(printf, 4, 0)));
+static int set(struct error *err, int code, const char *hint, const char *format, va_list ap)
 {
 	int known = code != 0 ? code : EINVAL;
 	char tail[512];

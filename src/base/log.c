@@ -36,6 +36,7 @@ static bool stderr_is_raw(void)
 	return tcgetattr(STDERR_FILENO, &t) == 0 && (t.c_oflag & OPOST) == 0;
 }
 
+static void print_line(const char *format, va_list ap) __attribute__((format(printf, 1, 0)));
 static void print_line(const char *format, va_list ap)
 {
 	char plain[2048];

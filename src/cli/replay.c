@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
-#include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -103,11 +102,11 @@ static int check_header(struct json_object *header, const char *path, struct err
 
 static void wait_until(const struct timespec *began, double seconds)
 {
-	double whole = floor(seconds);
+	time_t whole = (time_t)seconds;
 	struct timespec until = *began;
 
-	until.tv_sec += (time_t)whole;
-	until.tv_nsec += (long)((seconds - whole) * 1e9);
+	until.tv_sec += whole;
+	until.tv_nsec += (long)((seconds - (double)whole) * 1e9);
 	if (until.tv_nsec >= 1000000000) {
 		until.tv_nsec -= 1000000000;
 		until.tv_sec++;

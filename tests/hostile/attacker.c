@@ -28,6 +28,7 @@
 #define RENAME_EXCHANGE (1 << 1)
 #endif
 
+static void breach(const char *format, ...) __attribute__((format(printf, 1, 2)));
 static void breach(const char *format, ...)
 {
 	char line[512];

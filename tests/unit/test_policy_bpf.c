@@ -183,9 +183,10 @@ static void test_explore_bounded(void **state)
 	struct bpf_answers answers;
 
 	while (n + 4 < ARRAY_SIZE(program)) {
-		program[n++] = (struct sock_filter)LOAD(ARG(n % 6));
-		program[n++] = (struct sock_filter)JEQ((uint32_t)n, 0, 1);
-		program[n++] = (struct sock_filter)BPF_STMT(BPF_ST, 0);
+		program[n] = (struct sock_filter)LOAD(ARG(n % 6));
+		program[n + 1] = (struct sock_filter)JEQ((uint32_t)n, 0, 1);
+		program[n + 2] = (struct sock_filter)BPF_STMT(BPF_ST, 0);
+		n += 3;
 	}
 	program[n++] = (struct sock_filter)ALLOW;
 	assert_int_equal(bpf_explore(program, n, &data, &answers), 0);

@@ -238,7 +238,7 @@ static void other_cgroup_paths_name_none(void **state)
 		"/machine.slice/machine-a\\x0.scope", "/machine.slice/machine-a\\x00b.scope",
 		"/machine.slice/machine-a\\xzzb.scope",
 		"/docker/0123456789ABCDEF0123456789abcdef0123456789abcdef0123456789abcdef",
-		":cri-containerd:" ID64 };
+		(":cri-containerd:" ID64) };
 	struct cgroup_container found;
 
 	for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {

@@ -263,7 +263,7 @@ static void like_in_the_hosts_pid_namespace(void **state)
 
 static void processes_belong_to_who_made_their_namespace(void **state)
 {
-	pid_t parent;
+	pid_t parent = 0;
 	struct process process;
 	pid_t inner = geteuid() == 0 ? start(CLONE_NEWUSER | CLONE_NEWPID, OTHER_UID, &parent) : 0;
 
