@@ -10,9 +10,9 @@ with colours, and a part of wide characters), through `sallyport attach`, on two
 
 Rounds with and without --record take turns; the ratio is the median of those of neighbours. The time
 is that of the output alone: from its first byte to its last. Prints a table; the status is 1 where
-the ratio on tmux is above the limit.
+a ratio is above the limit.
 
-Each recording is read back: its output has to be what was printed, byte for byte.
+Each recording is read back: its output has to be what was printed, byte for byte; so has what the reader got.
 """
 import argparse
 import hashlib
@@ -50,12 +50,13 @@ def make_data(path, megabytes):
     os.truncate(path, megabytes * 1000000)
 
 
-def on_reader(command, _folder):
+def on_reader(command, folder):
     """Runs COMMAND on a terminal that is only read. Seconds from the first byte of the output to its last."""
     pid, master = pty.fork()
     if pid == 0:
         os.execvp(command[0], command)
-    began, tail = None, b""
+    # Looked at afterwards: while it comes, nobody takes time for anything else.
+    chunks, began, tail = [], None, b""
     while END not in tail:
         try:
             data = os.read(master, 65536)
@@ -65,6 +66,7 @@ def on_reader(command, _folder):
             raise SystemExit("the output has no end: %s" % tail.decode(errors="replace"))
         if began is None and BEGIN in tail + data:
             began = time.monotonic()
+        chunks.append(data)
         tail = (tail + data)[-len(BEGIN + END):]
     ended = time.monotonic()
     while True:
@@ -77,6 +79,9 @@ def on_reader(command, _folder):
     os.close(master)
     if began is None or status:
         raise SystemExit("%s: status %d" % (command, status))
+    output = b"".join(chunks).split(BEGIN, 1)[1].split(END, 1)[0]
+    if hashlib.sha256(output).hexdigest() != printed_hash(folder):
+        raise SystemExit("the terminal did not get what was printed")
     return ended - began
 
 
@@ -97,6 +102,12 @@ def on_tmux(command, folder):
 
 def mtime(path):
     return os.stat(path).st_mtime_ns / 1e9
+
+
+def printed_hash(folder):
+    """The hash of what the program prints."""
+    with open(folder + "/data", "rb") as file:
+        return hashlib.sha256(file.read()).hexdigest()
 
 
 def recorded_hash(path):
@@ -125,8 +136,7 @@ def measure(args, target, folder, terminal):
     data, cast = folder + "/data", folder + "/session.cast"
     tool = "stty -opost; printf %s; date > %s/began; cat %s; date > %s/ended; printf %s" % (
         BEGIN.decode(), folder, data, folder, END.decode())
-    with open(data, "rb") as file:
-        digest = hashlib.sha256(file.read()).hexdigest()
+    digest = printed_hash(folder)
     times = {False: [], True: []}
     for i in range(args.rounds + 1):
         for record in (i % 2 == 0, i % 2 == 1):
@@ -154,23 +164,23 @@ def main():
     parser.add_argument("--limit", type=float, default=1.10)
     args = parser.parse_args()
     container = subprocess.Popen(["unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "sleep", "10000"])
-    failed = False
+    ratios = []
     try:
         target = init_of(container.pid)
         with tempfile.TemporaryDirectory(prefix="sp-bench.") as folder:
             make_data(folder + "/data", args.megabytes)
-            print("%d MB of output, %d rounds, medians" % (args.megabytes, args.rounds))
+            print("%d MB of output, %d rounds, medians, at most %.2f" % (args.megabytes, args.rounds, args.limit))
             if shutil.which("tmux"):
-                print("on tmux (at most %.2f)" % args.limit)
-                failed = measure(args, target, folder, on_tmux) > args.limit
+                print("on tmux")
+                ratios.append(measure(args, target, folder, on_tmux))
             else:
                 print("on tmux: not measured, it is not installed")
             print("on a terminal that is only read")
-            measure(args, target, folder, on_reader)
+            ratios.append(measure(args, target, folder, on_reader))
     finally:
         container.kill()
         container.wait()
-    return 1 if failed else 0
+    return 0 if max(ratios) <= args.limit else 1
 
 
 if __name__ == "__main__":

@@ -44,7 +44,7 @@ check_container()
 	local what=$1 label=$2 reads=$3 inside=${4-$2} way
 	is "$what: its init has the label" "$(label_of "$PID")" "$label"
 	for way in exec attach; do
-		reads "$way" "$PID" /proc/self/attr/current /vol/other
+		read_files "$way" "$PID" /proc/self/attr/current /vol/other
 		is "$what, $way: exactly that label" "${READ[0]:-}" "$inside"
 		if [ "$reads" = yes ]; then
 			is "$what, $way: reads what the profile lets it" "${READ[1]:-}" other

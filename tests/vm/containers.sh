@@ -78,9 +78,9 @@ by_attach()
 	piped "$SALLYPORT" attach "$target" -- "/c$program" "$@"
 }
 
-# reads exec|attach TARGET FILE...: sets READ to what programs of the container read, all in one session; a line for
+# read_files exec|attach TARGET FILE...: sets READ to what programs of the container read, all in one session; a line for
 # each
-reads()
+read_files()
 {
 	local way=$1 target=$2 cat=/bin/cat
 	shift 2

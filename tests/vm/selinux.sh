@@ -27,7 +27,7 @@ check_container()
 	local what=$1 way
 	is "$what: its init has the label" "$(label_of "$PID")" "$label"
 	for way in exec attach; do
-		reads "$way" "$PID" /proc/self/attr/current /vol/own /vol/other
+		read_files "$way" "$PID" /proc/self/attr/current /vol/own /vol/other
 		is "$what, $way: exactly that label" "${READ[0]:-}" "$label"
 		is "$what, $way: it reads its own category's file" "${READ[1]:-}" own
 		matches "$what, $way: it is denied another category's" "${READ[2]:-}" 'Permission denied'
