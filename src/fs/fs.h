@@ -76,6 +76,13 @@ struct fd_name {
 };
 struct fd_name fs_fd_name(int fd);
 
+/*
+ * Makes the view that START describes, of which root_fd, proc_fd, self_fd and tools are set, and
+ * its session, which has no device yet; MAX_IDLE descriptors may be kept that nobody uses. To be
+ * called before threads are made. Returns 0 or a negative errno; then the process should end.
+ */
+int fs_init(struct fs *fs, const struct wire_fs_start *start, size_t max_idle, struct error *err);
+
 struct fs *fs_of(fuse_req_t req);
 struct inode *fs_inode(struct fs *fs, fuse_ino_t ino);
 
@@ -89,6 +96,8 @@ int fs_check_change(struct fs *fs, fuse_req_t req);
 /* loop.c: starts the serving threads, which end the process when the kernel ends the connection. 0
  * or a negative errno. */
 int loop_start(struct fs *fs);
+/* Serves one request. */
+void loop_process(struct fs *fs, const struct fuse_buf *buf);
 
 /* attr.c */
 void attr_fill(struct fs *fs, const struct statx *stx, struct stat *st);

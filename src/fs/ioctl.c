@@ -55,7 +55,9 @@ void ioctl_handle(fuse_req_t req, fuse_ino_t ino, unsigned cmd, void *arg,
 		fuse_reply_err(req, r);
 		return;
 	}
-	memcpy(data, in, io->in);
+	if (io->in > 0) {
+		memcpy(data, in, io->in);
+	}
 	int result = ioctl(fd, (unsigned long)io->cmd, data);
 
 	if (result < 0) {

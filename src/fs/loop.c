@@ -103,6 +103,15 @@ static bool is_tmpfile(const struct fuse_buf *buf)
 	       in->opcode == FUSE_TMPFILE;
 }
 
+void loop_process(struct fs *fs, const struct fuse_buf *buf)
+{
+	if (is_tmpfile(buf)) {
+		serve_tmpfile(fs, buf->mem);
+	} else {
+		fuse_session_process_buf(fs->session, buf);
+	}
+}
+
 static void serve(struct fs *fs)
 {
 	struct fuse_buf buf = { 0 };
@@ -121,11 +130,7 @@ static void serve(struct fs *fs)
 		if (idle == 0) {
 			start_thread(fs);
 		}
-		if (is_tmpfile(&buf)) {
-			serve_tmpfile(fs, buf.mem);
-		} else {
-			fuse_session_process_buf(fs->session, &buf);
-		}
+		loop_process(fs, &buf);
 		if (atomic_load(&fs->idle_threads) >= IDLE_MAX) {
 			break;
 		}
