@@ -49,7 +49,6 @@ static const uint32_t fs_capabilities[CAPABILITIES_MAX] = {
 	CAP_MKNOD,
 	CAP_SETFCAP,
 	CAP_LINUX_IMMUTABLE,
-	CAP_LEASE,
 	CAP_SYS_RESOURCE, /* reserved blocks, as root has them */
 	CAP_SYS_ADMIN,	  /* trusted.* attributes, FUSE passthrough, fanotify */
 	CAP_SYS_PTRACE, /* which namespace a caller lives in: /proc/PID/ns; ptrace(2) is filtered */
