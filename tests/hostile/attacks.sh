@@ -4,7 +4,30 @@
 # the table. attacker.c is what runs inside; it runs with the container's own rights, by exec.
 . "$(cd "$(dirname "$0")/../live" && pwd)/lib.sh"
 
+# In the virtual machine the container's processes have a label: with SELinux box(1) gives it.
+label=() own_label=
+case ${MODE:-} in
+selinux)
+	own_label=system_u:system_r:container_t:s0:c1,c2
+	;;
+apparmor)
+	# An engine's own profile denies more; this one is the least that tells theirs from ours.
+	apparmor_parser -r <<-END
+		abi <abi/3.0>,
+		profile sp-attacks flags=(attach_disconnected,mediate_deleted) {
+			capability, network, mount, umount, pivot_root, unix, file,
+			signal peer=sp-attacks,
+			ptrace peer=sp-attacks,
+			signal receive,
+			ptrace (readby, tracedby),
+		}
+	END
+	label=(aa-exec -p sp-attacks --) own_label='sp-attacks (enforce)'
+	;;
+esac
 ATTACKER=$TEST_BIN/../hostile/attacker
+launcher=$HELPERS/sallyport-launch
+cp "$launcher" "$T/launcher"
 root=$T/rootfs
 mkdir -p "$root"/{bin,dev,etc,proc,root,srv,tmp,work}
 cp /bin/busybox "$root/bin/busybox"
@@ -28,7 +51,7 @@ init=
 start_box()
 {
 	: >"$T/pid"
-	"$TEST_BIN/box" "$root" "sallyport-attacks-$$" /bin/sleep 1000 >"$T/pid" &
+	"${label[@]}" "$TEST_BIN/box" "$root" "sallyport-attacks-$$" /bin/sleep 1000 >"$T/pid" &
 	box=$!
 	STARTED+=("$box")
 	wait_for 20 test -s "$T/pid"
@@ -43,6 +66,7 @@ end_box()
 }
 ENDINGS+=(end_box)
 start_box
+[ -z "$own_label" ] || is "(the container is confined)" "$(tr -d '\0\n' <"/proc/$init/attr/current")" "$own_label"
 
 attach() { timeout 60 "$SALLYPORT" attach "$init" -- "$@" </dev/null; }
 
@@ -69,8 +93,8 @@ for each in "through-proc:$T/host-only" look-inside: overwrite-exe: trace: join:
 	[ "$name" = trace ] || is "$name: the session goes on" "$out" done
 	is "$name: nothing was gained" "$(said)" ""
 done
-launcher=$(dirname "$SALLYPORT")/sallyport-launch
-check "overwrite-exe: the launcher is as it was built" cmp "$launcher" <(cat "$launcher")
+
+check "overwrite-exe: the launcher is as it was" cmp "$launcher" "$T/launcher"
 
 # Everything that comes is stopped, and goes on; the gate waits for nobody.
 attack stop

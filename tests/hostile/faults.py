@@ -2,11 +2,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Faults injected into every system call of each of our programs in turn.
 
-faults.py SALLYPORT HELPERS SCRATCH INIT COUNT SEED
+faults.py SALLYPORT HELPERS FAILING SCRATCH INIT COUNT SEED
 
 For each program of a session, strace(1) says which system calls it makes. Then the session is run
 again and again, each time with one of them failing: the first, the last and those between, once, and
-each of its kind for good. INIT is a container whose /bin/status prints what it is. Whatever fails:
+each of its kind for good. Of the launcher, which becomes the container's program, each that this doesn't
+make too, for good (failing.c). INIT is a container whose /bin/status prints what it is. Whatever fails:
 
   - nothing hangs, nothing crashes;
   - what runs in the container is the container's in full, or doesn't run;
@@ -18,6 +19,7 @@ COUNT injections are drawn at random by SEED; 0: all. Prints the matrix, a line 
 a line for each wrong outcome; fails where there is one.
 """
 import collections
+import errno
 import json
 import os
 import random
@@ -38,7 +40,7 @@ LIMIT_S = 30
 
 # Not to be failed: they can't fail, or there is nobody to tell; after a brk that fails glibc's malloc
 # crashes by itself (sysmalloc(), 2.36), and a futex that fails it answers with abort().
-NEVER = {"exit", "exit_group", "rt_sigreturn", "restart_syscall", "execve", "brk", "futex"}
+NEVER = {"exit", "exit_group", "rt_sigreturn", "restart_syscall", "execve", "brk", "futex", "umask"}
 
 # Of one program. A reply to the FUSE device is taken by the kernel or not waited for any more.
 NEVER_OF = {"sallyport-fs": {"writev", "splice"}}
@@ -58,6 +60,13 @@ ERRORS = {
     "getdents64": ["EIO"], "statx": ["EACCES"], "newfstatat": ["EACCES"], "fstat": ["EIO"],
 }
 
+# Which argument says what such a call of the launcher's is about.
+TELLING = {"prctl": 0, "setns": 1, "unshare": 0, "close_range": 2, "fcntl": 1}
+
+LAUNCHER = "sallyport-launch"
+FAILING = "/run/failing"  # where failing.c looks
+ARG_NONE = (-1, 0)
+
 Fault = collections.namedtuple("Fault", "program call error when")
 
 
@@ -70,6 +79,7 @@ class Session:
         self.folder = folder
         self.command = command
         self.wanted = wanted  # how many programs of the container print what they are
+        self.reference = None  # what they print when all is well
 
 
 class Outcome:
@@ -88,19 +98,20 @@ class Outcome:
 class Matrix:
     """All of it."""
 
-    def __init__(self, sallyport, helpers, scratch, init):
+    def __init__(self, sallyport, helpers, failing, scratch, init):
+        self.failing = failing
         self.scratch = scratch
         self.init = init
         self.log = os.path.join(scratch, "strace")
         self.options = os.path.join(scratch, "options")
         self.sessions = []
-        self.reference = None
         self.before = set(self.leavings())
         attach = ["attach", init, "--", "sh", "-c",
                   "cat /c/etc/mark; /c/bin/status; /.sallyport/enter /bin/status; ls /c/bin >/dev/null;"
                   " echo new >/c/tmp/new; rm /c/tmp/new; true"]
         for name, program, command, wanted in [
                 ("exec: front", None, ["exec", init, "--", "/bin/status"], 1),
+                ("exec: launcher", LAUNCHER, ["exec", init, "--", "/bin/status"], 1),
                 ("attach: front", None, attach, 2),
                 ("attach: gate", "sallyport-gate", attach, 2),
                 ("attach: fs", "sallyport-fs", attach, 2)]:
@@ -112,10 +123,13 @@ class Matrix:
         """Copies of our programs, of which one is started under strace."""
         os.makedirs(folder)
         shutil.copy2(sallyport, os.path.join(folder, "sallyport"))
-        for name in ("sallyport-gate", "sallyport-fs", "sallyport-launch"):
+        for name in ("sallyport-gate", "sallyport-fs", LAUNCHER):
             target = os.path.join(folder, name + (".real" if name == program else ""))
             shutil.copy2(os.path.join(helpers, name), target)
-        if program:
+        if program == LAUNCHER:
+            shutil.copy2(self.failing, os.path.join(folder, program))
+            os.symlink(folder, FAILING)
+        elif program:
             path = os.path.join(folder, program)
             # -D: it stays the child of its front, and strace is the one beside.
             with open(path, "w", encoding="ascii") as f:
@@ -155,7 +169,11 @@ class Matrix:
         shutil.rmtree("/var/log/sallyport", ignore_errors=True)
         command = [os.path.join(session.folder, "sallyport"), session.command[0], "--audit", "required"]
         command += session.command[1:]
-        if session.program is None:
+        if session.program == LAUNCHER:
+            with open(os.path.join(session.folder, "fault"), "w", encoding="ascii") as f:
+                # The fault that nobody meets is as much of a filter as any.
+                f.write(" ".join(options or ["uselib", "-1", "0", "1"]))
+        elif session.program is None:
             command = ["strace", "-qq", "-o", self.log + ".front"] + options + command
         else:
             with open(self.options, "w", encoding="ascii") as f:
@@ -204,16 +222,49 @@ class Matrix:
             if outcome.status != 0 or len(blocks) != session.wanted or begun:
                 raise SystemExit("%s without a fault: status %s: %s%s"
                                  % (session.name, outcome.status, outcome.out, outcome.err))
-            if self.reference is None:
-                self.reference = blocks[0]
+            session.reference = session.reference or blocks[0]
+            if session.program == LAUNCHER:
+                return self.launchers_calls()
+            if session.reference != self.sessions[0].reference:
+                raise SystemExit("%s: another program than %s's" % (session.name, self.sessions[0].name))
             for trace in self.traces():
                 for call, (before, n) in self.count(trace).items():
                     known = counts.get(call, (before, 0))
                     counts[call] = (min(before, known[0]), max(n, known[1]))
         return counts
 
+    def launchers_calls(self):
+        """What the launcher calls, and the container's program doesn't: (call, argument's index, its value)."""
+        # The front refuses to start one that is traced; a session doesn't.
+        folder = self.sessions[0].folder
+        subprocess.run([os.path.join(folder, "sallyport"), "attach", self.init, "--", "strace", "-ff", "-X", "raw",
+                        "-qq", "-o", self.log, "/.sallyport/enter", "/bin/status"],
+                       stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
+        calls, others = set(), set()
+        for trace in self.traces():
+            launcher, execve, program = trace.partition('\nexecve("/bin/status"')
+            if execve:
+                calls |= set(self.telling(launcher))
+            others |= set(self.telling(program if execve else launcher))
+        return calls - others
+
+    @staticmethod
+    def telling(trace):
+        """The calls in TRACE, each with the argument that says what it is about."""
+        for call, arguments in re.findall(r"^(\w+)\((.*)", trace, re.M):
+            index = TELLING.get(call)
+            values = re.findall(r"(?:^|, )(0x[0-9a-f]+|\d+)", arguments)
+            yield (call, index, int(values[index], 0)) if index is not None else (call, *ARG_NONE)
+
     def faults(self, session, counts):
         """All that is to be tried with SESSION."""
+        if session.program == LAUNCHER:
+            for call, index, value in sorted(counts):
+                if call not in NEVER:
+                    for error in ERRORS.get(call, ["EPERM"]):
+                        if error != "EINTR":
+                            yield Fault(session, call, error, "%d %d" % (index, value))
+            return
         for call, (before, count) in sorted(counts.items()):
             if call in NEVER or call in NEVER_OF.get(session.program, ()):
                 continue
@@ -243,7 +294,8 @@ class Matrix:
         if crash or -outcome.status in (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGSYS):
             yield "crashed: %s" % (crash.group(1) if crash else -outcome.status)
         for block in blocks + begun:
-            if block != self.reference and not (block in begun and self.reference.startswith(block)):
+            reference = fault.program.reference
+            if block != reference and not (block in begun and reference.startswith(block)):
                 yield "ran with other properties: %r" % block
         done = [r for r in self.journal() if r["event"] == "outcome" and r["result"] == "success"]
         attempts = [r for r in self.journal() if r["event"] == "attempt"]
@@ -270,7 +322,10 @@ class Matrix:
         """Tries FAULT. Returns the wrong outcomes."""
         # Another call in its place: of none at all our own seccomp filters would make an end.
         inject = "inject=%s:error=%s:syscall=getpid:when=%s" % (fault.call, fault.error, fault.when)
-        outcome = self.run(fault.program, ["-e", "trace=" + fault.call, "-e", inject])
+        options = ["-e", "trace=" + fault.call, "-e", inject]
+        if fault.program.program == LAUNCHER:
+            options = [fault.call, fault.when, str(getattr(errno, fault.error))]
+        outcome = self.run(fault.program, options)
         wrong = list(self.judge(fault, outcome))
         left = self.left()
         if left and "/run/sallyport" in " ".join(left):
@@ -286,8 +341,8 @@ class Matrix:
 
 
 def main():
-    sallyport, helpers, scratch, init, count, seed = sys.argv[1:]
-    matrix = Matrix(sallyport, helpers, scratch, init)
+    sallyport, helpers, failing, scratch, init, count, seed = sys.argv[1:]
+    matrix = Matrix(sallyport, helpers, failing, scratch, init)
     faults = [fault for session in matrix.sessions for fault in matrix.faults(session, matrix.learn(session))]
     total = len(faults)
     if int(count):

@@ -32,7 +32,7 @@ init=$(cat "$T/pid")
 ENDINGS+=('kill -9 "$init"')
 wait_for 20 grep -q sleep "/proc/$init/comm"
 
-"$(dirname "$0")/faults.py" "$SALLYPORT" "$HELPERS" "$T/faults" "$init" "$FAULTS" "$SEED" >"$T/table" 2>&1
+"$(dirname "$0")/faults.py" "$SALLYPORT" "$HELPERS" "$TEST_BIN/../hostile/failing" "$T/faults" "$init" "$FAULTS" "$SEED" >"$T/table" 2>&1
 status=$?
 diag "$(grep -v '^WRONG' "$T/table")"
 is "no wrong outcome" "$(grep -v -e ' faults' -e ' 0 wrong' "$T/table")" ""
