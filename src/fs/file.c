@@ -164,10 +164,10 @@ static bool may_keep_cache(struct fs *fs, struct file *file)
 	return keep;
 }
 
-/* Makes the handle of FD, which is taken, and puts it into FI. INODE's descriptor is in use and
- * stays so. */
-static int make_handle(
-	struct fs *fs, struct inode *inode, int *fd, bool pseudo, struct fuse_file_info *fi)
+/* Makes the handle of FD, which is taken, and puts it into FI. INODE's descriptor, PATH_FD, is in
+ * use and stays so. */
+static int make_handle(struct fs *fs, struct inode *inode, int path_fd, int *fd, bool pseudo,
+	struct fuse_file_info *fi)
 {
 	struct file *file = malloc(sizeof(*file));
 
@@ -182,7 +182,9 @@ static int make_handle(
 	fi->direct_io = pseudo;
 	fi->keep_cache = false;
 	if (!pseudo) {
-		file->backing_id = passthrough_open(fs, inode, file->fd, true);
+		/* Not FD: the kernel would keep it open, and flock(2)'s lock with it, for as long
+		 * as anybody has this file open. */
+		file->backing_id = passthrough_open(fs, inode, path_fd, true);
 	}
 	if (file->backing_id == 0 && !pseudo && !(fi->flags & O_TRUNC)) {
 		fi->keep_cache = may_keep_cache(fs, file);
@@ -210,7 +212,7 @@ static int open_inode(
 	} else {
 		tool_opens(fs, caller->pid);
 	}
-	int r = fd < 0 ? fd : make_handle(fs, inode, &fd, pseudo, fi);
+	int r = fd < 0 ? fd : make_handle(fs, inode, path_fd, &fd, pseudo, fi);
 
 	if (r < 0) {
 		inode_fd_put(&fs->inodes, inode);
@@ -267,7 +269,7 @@ static int take_new(struct fs *fs, struct inode *parent, const char *name, int *
 	int r = inode_fd_get(&fs->inodes, inode);
 
 	if (r >= 0) {
-		r = make_handle(fs, inode, fd, pseudo, fi);
+		r = make_handle(fs, inode, r, fd, pseudo, fi);
 		if (r < 0) {
 			inode_fd_put(&fs->inodes, inode);
 		}

@@ -9,6 +9,7 @@
 #define FS_PASSTHROUGH_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -23,7 +24,7 @@ struct passthrough {
 	unsigned depth; /* how many stacked file systems may be behind the view */
 	bool offered;	/* by the kernel, in its INIT */
 	uint32_t offered_flags;
-	bool answered; /* our answer to it is on its way */
+	atomic_bool answered; /* our answer to it is on its way */
 	bool on;
 };
 

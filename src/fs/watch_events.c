@@ -442,10 +442,16 @@ void watch_start(struct fs *fs)
 	if (!fs->container) {
 		watch_mounts_changed(fs);
 	}
+	/* All there before the first thread runs: each wakes the others. */
 	for (int i = 0; i < cpus; i++) {
 		watcher->wake_fds[i] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-		watcher->n_threads = i + 1;
-		if (watcher->wake_fds[i] < 0 || !start_thread(fs, i)) {
+		if (watcher->wake_fds[i] < 0) {
+			return;
+		}
+	}
+	watcher->n_threads = (int)cpus;
+	for (int i = 0; i < cpus; i++) {
+		if (!start_thread(fs, i)) {
 			return;
 		}
 	}

@@ -85,6 +85,9 @@ static const char *const fs_syscalls[] = {
 	"io_uring_register",
 	/* files */
 	"openat",
+#ifdef __SANITIZE_THREAD__
+	"open", /* /proc/self/maps, for its reports */
+#endif
 	"openat2",
 	"open_by_handle_at",
 	"name_to_handle_at",

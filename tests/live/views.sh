@@ -117,6 +117,16 @@ in_view "directories moved into one another behind the view" host "$S" "" '
 	[ -e $S/b/a/f ]; cd /; rm -r $M/b'
 syscalls "files: unlinked and open, renamed, exchanged, without a name, sparse, mapped" host "$S" "" files
 syscalls "locks: flock and POSIX, against the host, waiting, interrupted" host "$S" "" locks
+# With FUSE passthrough the kernel holds a file open for all who have it open.
+for view in host container; do
+	in_view "$view: a lock ends with its own opener, while others have the file open" "$view" "$S" "" \
+		'echo >$M/lock
+		exec 8<$M/lock; flock 8
+		(exec 8<&-; exec 9<$M/lock; timeout 10 flock 9) & waiter=$!
+		sleep 0.3
+		exec 8<&-
+		wait $waiter'
+done
 syscalls "identity: owners, umask, groups, ACLs, set-id bits, capabilities" host "$S" "" identity
 syscalls "attributes: xattrs, flags, times" host "$S" "" attributes
 in_view "root's files belong to the owner of the folder, where asked to" host "$S" "--owner=1234:1235" '
