@@ -15,6 +15,9 @@
 #include "base/cleanup.h"
 
 #define REPLY_TIMEOUT_MS 2000
+/* A container that is denied much fills the queue; auditd has a moment to make room. */
+#define ROOM_TIMEOUT_MS 1000
+#define ROOM_POLL_MS 5
 #define NETLINK_TABLE "/proc/net/netlink"
 
 /* What the kernel says of its audit now. Replies to earlier requests are passed over. */
@@ -88,6 +91,24 @@ static bool is_listened_to(void)
 	return false;
 }
 
+static bool is_full(const struct audit_status *status)
+{
+	return status->backlog_limit != 0 && status->backlog >= status->backlog_limit;
+}
+
+/* Waits until the queue has room, as *STATUS says then, but not for long. */
+static int wait_for_room(int fd, struct audit_status *status, struct error *err)
+{
+	const struct timespec pause = { .tv_nsec = ROOM_POLL_MS * 1000000 };
+	int r = 0;
+
+	for (int ms = 0; r == 0 && is_full(status) && ms < ROOM_TIMEOUT_MS; ms += ROOM_POLL_MS) {
+		nanosleep(&pause, NULL);
+		r = get_status(fd, status, err);
+	}
+	return r;
+}
+
 /* What can be told before: whether a record would be collected, and now. */
 static int check_before(const struct audit_status *status, struct error *err)
 {
@@ -99,7 +120,7 @@ static int check_before(const struct audit_status *status, struct error *err)
 		return error_set_hint(err, ENOTCONN, "start auditd, or --audit=journal",
 			"nobody collects the records of the kernel's audit");
 	}
-	if (status->backlog_limit != 0 && status->backlog >= status->backlog_limit) {
+	if (is_full(status)) {
 		return error_set_hint(err, ENOBUFS,
 			"see whether auditd can write, raise auditctl -b",
 			"the queue of the kernel's audit is full: %u records", status->backlog);
@@ -144,6 +165,9 @@ int kernel_audit_send(int fd, struct json_object *record, const struct journal_p
 		return 0;
 	}
 	r = get_status(fd, &before, err);
+	if (r == 0 && certain) {
+		r = wait_for_room(fd, &before, err);
+	}
 	if (r == 0) {
 		r = check_before(&before, err);
 	}

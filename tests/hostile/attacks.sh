@@ -147,9 +147,13 @@ swapping 'ln' "ln -f /c/work/dir/file /c/work/hard; ln -sfn x /c/work/dir/soft"
 disk=$(for dev in /sys/class/block/*/dev; do cat "$dev"; break; done | tr : ' ')
 if [ -n "$disk" ]; then
 	"$SALLYPORT" exec "$init" -- /bin/attacker node /disk $disk
-	check "node: it is there" test -b "$root/disk"
-	out=$(attach head -c 1 /c/disk 2>&1)
-	matches "node: a tool can't open the host's disk by it" "$out" 'Permission denied'
+	if [ "${MODE:-}" = selinux ]; then
+		check "node: its label may not make one" test ! -e "$root/disk"
+	else
+		check "node: it is there" test -b "$root/disk"
+		out=$(attach head -c 1 /c/disk 2>&1)
+		matches "node: a tool can't open the host's disk by it" "$out" 'Permission denied'
+	fi
 	rm -f "$root/disk"
 else
 	skip "node: a tool can't open the host's disk by it" "the host has no block device"
@@ -160,12 +164,21 @@ out=$(attach sh -c "cd $canary && /c/bin/attacker descriptors" 2>&1)
 is "descriptors: 0, 1 and 2, and a directory inside (CVE-2024-21626)" "$out" ""
 out=$(attach sh -c "exec 7<$canary/file 9</etc; /c/bin/attacker descriptors" 2>&1)
 is "descriptors: the tool's own are closed" "$out" ""
-out=$(attach sh -c "/c/bin/attacker reopen <$canary/file" 2>&1)
-is "reopen: a file of the host that was given to read" "$out" ""
-out=$(attach sh -c "/c/bin/attacker handle <$canary/file" 2>&1)
-is "handle: of a file of the host that was given to read" "$out" ""
-out=$(attach sh -c "/c/bin/true <$canary" 2>&1)
-matches "a directory of the host as descriptor 0 is refused" "$out" 'directory of the host'
+if [ "${MODE:-}" = selinux ]; then
+	# The kernel puts its null device in the place of what a label denies.
+	for given in "$canary" "$canary/file"; do
+		out=$(attach sh -c "/c/bin/cat <$given" 2>&1)
+		matches "$given that was given to read: the label denies it" "$out" 'label denies its program its standard input'
+		lacks "$given: nothing of it was seen" "$out" 'secret of the host'
+	done
+else
+	out=$(attach sh -c "/c/bin/attacker reopen <$canary/file" 2>&1)
+	is "reopen: a file of the host that was given to read" "$out" ""
+	out=$(attach sh -c "/c/bin/attacker handle <$canary/file" 2>&1)
+	is "handle: of a file of the host that was given to read" "$out" ""
+	out=$(attach sh -c "/c/bin/true <$canary" 2>&1)
+	matches "a directory of the host as descriptor 0 is refused" "$out" 'directory of the host'
+fi
 unharmed 'descriptors'
 
 # Files where the front and the launcher look: none may hold them up.
@@ -219,8 +232,14 @@ matches "links in a circle" "$out" 'Too many levels'
 check "a link to its own directory" attach ls /c/work/self/self/self/self
 mkdir "$root/deep"
 "$SALLYPORT" exec -w /deep "$init" -- /bin/attacker deep
-is "1,000 directories, one in the other: walked" "$(attach sh -c 'find /c/deep | wc -l' 2>/dev/null)" 1001
-check "1,000 directories: removed" attach rm -rf /c/deep
+if [ "${MODE:-}" = apparmor ]; then
+	# AppArmor asks for a whole path, of 8 KiB at most: what is below that, the views' server is denied.
+	matches "1,000 directories, one in the other: walked as far as AppArmor goes" \
+		"$(attach sh -c 'find /c/deep 2>/dev/null | wc -l' 2>&1)" '^2[0-9][0-9]$'
+else
+	is "1,000 directories, one in the other: walked" "$(attach sh -c 'find /c/deep | wc -l' 2>/dev/null)" 1001
+	check "1,000 directories: removed" attach rm -rf /c/deep
+fi
 
 # A process table that is full.
 pids_max=$(ls -d /sys/fs/cgroup/pids/sallyport-attacks-$$ /sys/fs/cgroup/sallyport-attacks-$$ 2>/dev/null | head -n 1)/pids.max
