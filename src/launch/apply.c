@@ -47,8 +47,8 @@ int apply_fresh_start(struct error *err)
 	if (syscall(SYS_rt_sigprocmask, SIG_SETMASK, &no_signals, NULL, sizeof(no_signals)) < 0) {
 		return error_set(err, errno, "clear the signal mask");
 	}
-	prctl(PR_SET_PDEATHSIG, 0);
-	prctl(PR_SET_CHILD_SUBREAPER, 0);
+	prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0);
+	prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0);
 	if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) < 0 && errno != ENOSYS) {
 		return error_set(err, errno, "make a new session keyring");
 	}
@@ -241,7 +241,7 @@ int apply_credentials(const struct plan *plan, int user_fd, struct error *err)
 	const void *groups = (const char *)plan + plan->groups_offset;
 	uint64_t permitted = 0;
 
-	if (prctl(PR_SET_KEEPCAPS, 1) < 0) {
+	if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0) {
 		return error_set(err, errno, "keep capabilities over the change of uid");
 	}
 	if (syscall(SYS_setgroups, (size_t)plan->n_groups, groups) < 0) {
@@ -282,7 +282,8 @@ int apply_attributes(const struct plan *plan, struct error *err)
 		plan->thp_disable != 0) {
 		return error_set(err, errno, "disable transparent huge pages");
 	}
-	if (plan->timer_slack_ns != 0 && prctl(PR_SET_TIMERSLACK, plan->timer_slack_ns) < 0) {
+	if (plan->timer_slack_ns != 0 &&
+		prctl(PR_SET_TIMERSLACK, plan->timer_slack_ns, 0, 0, 0) < 0) {
 		return error_set(err, errno, "set the timer slack");
 	}
 	return 0;
@@ -322,7 +323,7 @@ static int apply_capability_sets(const struct plan *plan, uint64_t permitted, st
 		}
 	}
 	for (int cap = 0; cap < 64; cap++) {
-		int has = prctl(PR_CAPBSET_READ, cap);
+		int has = prctl(PR_CAPBSET_READ, cap, 0, 0, 0);
 
 		/* Past the kernel's last one. Each kernel that has close_range(2), as this program
 		 * needs it, has these; who is under a filter that refuses the question learns of
@@ -334,7 +335,7 @@ static int apply_capability_sets(const struct plan *plan, uint64_t permitted, st
 			return error_set(err, errno, "read the bounding set");
 		}
 		if (has > 0 && (plan->cap_bounding >> cap & 1) == 0 &&
-			prctl(PR_CAPBSET_DROP, cap) < 0) {
+			prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0) {
 			return error_set(
 				err, errno, "drop capability %d from the bounding set", cap);
 		}

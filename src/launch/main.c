@@ -352,7 +352,7 @@ int main(int argc, char **argv)
 	struct error err = { 0 };
 
 	/* From here on nothing in the container may look into this process: ptrace(2), dumpable. */
-	prctl(PR_SET_DUMPABLE, 0);
+	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	int sock = plan_socket(argc, argv, &err);
 	int n = sock < 0 ? sock
 			 : wire_receive_some(

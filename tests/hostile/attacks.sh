@@ -90,7 +90,12 @@ for each in "through-proc:$T/host-only" look-inside: overwrite-exe: trace: join:
 	out=$(attach sh -c "$work" 2>&1)
 	end_attack
 	# Who traces the container's own programs can hold them up; that is the container's business.
-	[ "$name" = trace ] || is "$name: the session goes on" "$out" done
+	if [[ ${MODE:-} = selinux && $out = *'audit'*'No buffer space'* ]]; then
+		# What is denied so often fills the audit's queue; then nothing runs that may have no record.
+		ok "$name: a transition is refused, and says why"
+	elif [ "$name" != trace ]; then
+		is "$name: the session goes on" "$out" done
+	fi
 	is "$name: nothing was gained" "$(said)" ""
 done
 
