@@ -8,6 +8,7 @@
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -341,6 +342,70 @@ static void deep(char **argv)
 	}
 }
 
+/* shuffle A B: a directory that is now here, now there. */
+static void shuffle(char **argv)
+{
+	for (;;) {
+		rename(argv[0], argv[1]);
+		rename(argv[1], argv[0]);
+	}
+}
+
+/* change: now this user, now that one, and another program each time. */
+static void change(char **argv)
+{
+	static char name[] = "attacker";
+	static char self[] = "change";
+	char *again[] = { name, self, NULL };
+	gid_t group = geteuid() == 0 ? 1000 : 0;
+
+	for (int i = 0; i < 1000; i++) {
+		if (seteuid(0) < 0 || setgroups(1, &group) < 0 || setegid(group) < 0 ||
+			seteuid(group) < 0) {
+			err(1, "become another user");
+		}
+		group = group == 0 ? 1000 : 0;
+	}
+	if (seteuid(0) == 0) {
+		execv("/proc/self/exe", again);
+	}
+	err(1, "become another program");
+}
+
+/* files N: as many, each with a second name. */
+static void files(char **argv)
+{
+	char name[32];
+	char other[32];
+
+	for (int i = 0; i < atoi(argv[0]); i++) {
+		snprintf(name, sizeof(name), "file%d", i);
+		snprintf(other, sizeof(other), "link%d", i);
+		int fd = open(name, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+		if (fd < 0 || link(name, other) < 0) {
+			err(1, "%s", name);
+		}
+		close(fd);
+	}
+}
+
+/* memory: all that there is. */
+static void memory(char **argv)
+{
+	for (;;) {
+		if (fork() == 0) {
+			for (;;) {
+				char *some = malloc(1 << 20);
+
+				if (some != NULL) {
+					memset(some, 1, 1 << 20);
+				}
+			}
+		}
+		wait(NULL);
+	}
+}
+
 static const struct {
 	const char *name;
 	int n_args;
@@ -354,6 +419,10 @@ static const struct {
 	{ "descriptors", 0, descriptors },
 	{ "bomb", 0, bomb },
 	{ "deep", 0, deep },
+	{ "shuffle", 2, shuffle },
+	{ "change", 0, change },
+	{ "files", 1, files },
+	{ "memory", 0, memory },
 };
 
 int main(int argc, char **argv)

@@ -246,6 +246,71 @@ else
 	check "1,000 directories: removed" attach rm -rf /c/deep
 fi
 
+# A tree that moves, and is covered, while it is walked.
+reset_work
+mkdir -p "$root/work/in/dir/deep/er"
+echo 'of the container' >"$root/work/in/dir/deep/er/file"
+attack shuffle /work/in/dir /work/dir/moved
+attach sh -c "i=0; while [ \$i -lt 25 ]; do find /c/work >/dev/null; ls /c/work/in/dir/deep/../../../.. /c/work/dir/moved/../..;
+	rm -rf $T/out/copy; cp -r /c/work/in $T/out/copy; cat /c/work/in/dir/deep/../../../..$canary/file; i=\$((i+1)); done" >"$T/out/said" 2>&1
+attach rm -rf /c/work/in >/dev/null 2>&1
+end_attack
+unharmed "shuffle, a tree that moves"
+is "shuffle: nothing of the host's was seen" "$(grep -rl 'secret of the host' "$T/out" "$root")" ""
+reset_work
+mkdir "$root/work/over"
+covering() { while :; do nsenter -t "$init" -m /bin/busybox mount --bind /work/over /work/dir; nsenter -t "$init" -m /bin/busybox umount /work/dir; done; }
+covering 2>/dev/null &
+cover=$!
+attach sh -c "i=0; while [ \$i -lt 25 ]; do find /c/work >/dev/null; cat /c/work/dir/file; echo new >/c/work/dir/new; rm -f /c/work/dir/new; i=\$((i+1)); done" \
+	>"$T/out/said" 2>&1
+is "mounts that come and go in a walk: the session goes on" "$?" 0
+end_process "$cover"
+nsenter -t "$init" -m /bin/busybox umount /work/dir 2>/dev/null
+unharmed "mounts that come and go"
+
+# The same names as ours.
+mkdir -p "$root/.sallyport" "$root/c/bin"
+cp "$root/bin/attacker" "$root/.sallyport/launch"
+cp "$root/bin/attacker" "$root/c/bin/true"
+is "names of ours in the container: ours are meant" \
+	"$(attach sh -c '/c/bin/true && /.sallyport/enter /bin/echo entered && cmp /.sallyport/launch /.sallyport/enter && echo same' 2>&1)" $'entered\nsame'
+rm -r "$root/.sallyport" "$root/c"
+
+# What changes while its profile is read.
+attack change
+changing=$(cut -d' ' -f1 "/proc/$attack_job/task/$attack_job/children")
+began=$SECONDS
+for i in 1 2 3 4 5 6 7 8 9 10; do
+	timeout 20 "$SALLYPORT" exec --like "$changing" "$init" -- /bin/cat /proc/self/status </dev/null >"$T/status.$i" 2>"$T/said.$i"
+	status=$?
+	[ "$status" = 0 ] || { [ "$status" != 124 ] && [ -s "$T/said.$i" ]; } || echo "run $i: status $status" >>"$T/changed"
+done
+is "change: each exec --like runs, or says why not" "$(cat "$T/changed" 2>/dev/null)" ""
+bounding=$(sed -n 's/^CapBnd:\t//p' "/proc/$init/status")
+is "change: never with more than the container may have" "$(sed -n 's/^CapBnd:\t//p' "$T"/status.* | sort -u | grep -v "^$bounding\$")" ""
+is "change: never with our own user's groups" "$(sed -n 's/^Groups:\t//p' "$T"/status.* | grep -vE '^(0|1000)? *$' | sort -u)" ""
+end_attack
+
+# What there is, used up.
+reset_work
+"$SALLYPORT" exec -w /work "$init" -- /bin/attacker files 20000
+is "files: 40,000 names are listed" "$(attach sh -c 'ls /c/work | wc -l' 2>&1)" 40002
+check "files: and removed" attach sh -c 'rm -rf /c/work/file* /c/work/link* 2>/dev/null || find /c/work -name "*[0-9]" -delete'
+is "files: all of them" "$(find "$root/work" -name '*[0-9]' | wc -l)" 0
+memory_max=$(ls -d /sys/fs/cgroup/memory/sallyport-attacks-$$/memory.limit_in_bytes /sys/fs/cgroup/sallyport-attacks-$$/memory.max 2>/dev/null | head -n 1)
+if [ -w "$memory_max" ]; then
+	echo 64M >"$memory_max"
+	attack memory
+	sleep 1
+	is "memory: host tools go on" "$(attach sh -c 'i=0; while [ $i -lt 5 ]; do /c/bin/true; i=$((i+1)); done; cat /etc/passwd >/dev/null; echo outside' 2>/dev/null)" outside
+	end_box
+	end_attack
+	start_box
+else
+	skip "memory: host tools go on" "no memory controller"
+fi
+
 # A process table that is full.
 pids_max=$(ls -d /sys/fs/cgroup/pids/sallyport-attacks-$$ /sys/fs/cgroup/sallyport-attacks-$$ 2>/dev/null | head -n 1)/pids.max
 if [ -w "$pids_max" ]; then

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Each of our programs with each of its system calls failing; see faults.py. FAULTS is how many are drawn
-# (0: all of them, which takes the better part of an hour), SEED with which numbers.
+# (0: all of them, which takes some ten minutes), SEED with which numbers.
 . "$(dirname "$0")/../live/isolated.sh"
 . "$(dirname "$0")/../live/lib.sh"
 # Other sessions of this host, below an overlay, come and go.
