@@ -277,6 +277,46 @@ is "names of ours in the container: ours are meant" \
 	"$(attach sh -c '/c/bin/true && /.sallyport/enter /bin/echo entered && cmp /.sallyport/launch /.sallyport/enter && echo same' 2>&1)" $'entered\nsame'
 rm -r "$root/.sallyport" "$root/c"
 
+# Who is no tool of the session and asks its gate all the same, by a descriptor of its folder: what lives in the container's mount
+# namespace, and another user.
+cat >"$T/poser.py" <<'END'
+import ctypes, os, socket, struct, sys
+folder = os.open(sys.argv[1], os.O_PATH)
+if sys.argv[2] == "inside":
+    if ctypes.CDLL(None).setns(os.open(sys.argv[3], os.O_RDONLY), 0x20000):
+        sys.exit("setns")
+else:
+    os.setresuid(1000, 1000, 1000)
+os.fchdir(folder)
+gate = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+gate.settimeout(10)
+try:
+    gate.connect("gate")
+except PermissionError:
+    sys.exit("refused: it may not connect")
+ENTER, PLAN = 5, 6
+try:
+    gate.send(struct.pack("=II", ENTER, 8 + 4096) + b"/bin/true".ljust(4096, b"\0"))
+except ConnectionError:
+    pass # who is refused at once has an answer, or none
+try:
+    answer = gate.recv(65536)
+except ConnectionError:
+    sys.exit("refused: the gate hangs up")
+kind = struct.unpack("=I", answer[:4])[0] if answer else 0
+print("BREACH" if kind == PLAN else "refused: type %d," % kind, answer[12:].split(b"\0")[0].decode())
+END
+attach sleep 1001 >/dev/null 2>&1 &
+session=$!
+STARTED+=("$session")
+wait_for 10 pgrep -f -x 'sleep 1001'
+tool=$(pgrep -n -f -x 'sleep 1001')
+for who in inside other; do
+	matches "poser: $who" "$(python3 "$T/poser.py" "/proc/$tool/root/.sallyport" "$who" "/proc/$init/ns/mnt" 2>&1)" '^refused: '
+done
+kill "$tool"
+wait "$session"
+
 # What changes while its profile is read.
 attack change
 changing=$(cut -d' ' -f1 "/proc/$attack_job/task/$attack_job/children")
