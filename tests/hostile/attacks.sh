@@ -281,7 +281,10 @@ rm -r "$root/.sallyport" "$root/c"
 # namespace, and another user.
 cat >"$T/poser.py" <<'END'
 import ctypes, os, socket, struct, sys
-folder = os.open(sys.argv[1], os.O_PATH)
+try:
+    folder = os.open(sys.argv[1], os.O_PATH)
+except PermissionError:
+    sys.exit("refused: it has no way there") # by SELinux
 if sys.argv[2] == "inside":
     if ctypes.CDLL(None).setns(os.open(sys.argv[3], os.O_RDONLY), 0x20000):
         sys.exit("setns")
@@ -334,8 +337,10 @@ end_attack
 
 # What there is, used up.
 reset_work
-"$SALLYPORT" exec -w /work "$init" -- /bin/attacker files 20000
-is "files: 40,000 names are listed" "$(attach sh -c 'ls /c/work | wc -l' 2>&1)" 40002
+# An emulated machine takes a minute for a tenth of them.
+[ -n "${MODE:-}" ] && files=1000 || files=20000
+"$SALLYPORT" exec -w /work "$init" -- /bin/attacker files "$files"
+is "files: $files with two names each are listed" "$(attach sh -c 'ls /c/work | wc -l' 2>&1)" $((2 * files + 2))
 check "files: and removed" attach sh -c 'rm -rf /c/work/file* /c/work/link* 2>/dev/null || find /c/work -name "*[0-9]" -delete'
 is "files: all of them" "$(find "$root/work" -name '*[0-9]' | wc -l)" 0
 memory_max=$(ls -d /sys/fs/cgroup/memory/sallyport-attacks-$$/memory.limit_in_bytes /sys/fs/cgroup/sallyport-attacks-$$/memory.max 2>/dev/null | head -n 1)
