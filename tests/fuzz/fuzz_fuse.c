@@ -127,7 +127,7 @@ struct node {
 };
 
 struct handle {
-	uint64_t fh; /* 0: none */
+	uint64_t fh;
 	uint64_t node;
 	enum on kind;
 };

@@ -40,7 +40,7 @@ static const struct {
 	{ WIRE_TRANSITION, sizeof(struct wire_transition), 0 },
 };
 
-/* What serve.c and steps.c have of the gate. */
+/* What tools.c has from steps.c, which needs all of the gate. */
 uint64_t steps_now_ns(void)
 {
 	struct timespec now;

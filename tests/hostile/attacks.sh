@@ -98,7 +98,6 @@ for each in "through-proc:$T/host-only" look-inside: overwrite-exe: trace: join:
 	fi
 	is "$name: nothing was gained" "$(said)" ""
 done
-
 check "overwrite-exe: the launcher is as it was" cmp "$launcher" "$T/launcher"
 
 # Everything that comes is stopped, and goes on; the gate waits for nobody.
@@ -323,7 +322,6 @@ wait "$session"
 # What changes while its profile is read.
 attack change
 changing=$(cut -d' ' -f1 "/proc/$attack_job/task/$attack_job/children")
-began=$SECONDS
 for i in 1 2 3 4 5 6 7 8 9 10; do
 	timeout 20 "$SALLYPORT" exec --like "$changing" "$init" -- /bin/cat /proc/self/status </dev/null >"$T/status.$i" 2>"$T/said.$i"
 	status=$?

@@ -131,6 +131,8 @@ lacks "what is left of a session has ended with it" "$(pgrep -f -x '/bin/sleep 4
 in_background attach "$plain" -- /bin/sh -c 'echo begun; exec sleep 4321'
 servers=$(for pid in $(descendants "$FRONT"); do [[ $(readlink "/proc/$pid/exe") != *sallyport-fs ]] || echo "$pid"; done)
 # shellcheck disable=SC2086
+matches "both views have a server" "$(echo $servers)" '^[0-9]+ [0-9]+$'
+# shellcheck disable=SC2086
 kill -STOP $servers
 pkill -f -x 'sleep 4321'
 wait "$FRONT"
@@ -172,7 +174,7 @@ as()
 }
 # usage: operator.py OUT socket|pipe COMMAND...: runs it with descriptors of our own domain, once SELinux enforces
 cat >"$T/operator.py" <<'EOF'
-import os, socket, subprocess, sys, time
+import os, socket, subprocess, sys
 out, kind, *command = sys.argv[1:]
 result = open(out, "wb", buffering=0)
 if kind == "socket":
