@@ -16,7 +16,6 @@
 #include "base/fd.h"
 #include "base/str.h"
 
-#define ROUNDS 200
 #define DEPTH_MAX 100
 #define CHILDREN_MAX (1 << 20)
 #define PAUSE_NS 10000000 /* between two rounds: 10 ms */
@@ -61,16 +60,21 @@ static int signal_all(const char *kind, const struct ns_id *ns, int sig)
 	return found;
 }
 
-int reap_namespace(const char *kind, const struct ns_id *ns, int sig)
+static int64_t now_ms(void)
 {
-	struct timespec pause = { .tv_nsec = PAUSE_NS };
-	int found = 0;
+	struct timespec now;
 
-	for (int round = 0; round < ROUNDS; round++) {
-		found = signal_all(kind, ns, sig);
-		if (found == 0) {
-			break;
-		}
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+int reap_namespace(const char *kind, const struct ns_id *ns, int sig, int timeout_ms)
+{
+	const struct timespec pause = { .tv_nsec = PAUSE_NS };
+	const int64_t end = now_ms() + timeout_ms;
+	int found;
+
+	while ((found = signal_all(kind, ns, sig)) > 0 && now_ms() < end) {
 		nanosleep(&pause, NULL);
 	}
 	return found;

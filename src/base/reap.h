@@ -9,10 +9,10 @@
 
 /*
  * Sends SIG to every process whose namespace KIND ("mnt") is NS, again and again until none is
- * left, at most 2 seconds. Each is signalled by a pidfd that was checked after it was opened.
- * Returns how many were still there at the end.
+ * left, for TIMEOUT_MS milliseconds at most (it looks once in any case). Each is signalled by a
+ * pidfd that was checked after it was opened. Returns how many were still there at the end.
  */
-int reap_namespace(const char *kind, const struct ns_id *ns, int sig);
+int reap_namespace(const char *kind, const struct ns_id *ns, int sig, int timeout_ms);
 
 /*
  * Kills process PID, whose PIDFD the caller has, and all that is below it: each is stopped before

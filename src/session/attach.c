@@ -34,6 +34,8 @@
 #include "session/view.h"
 #include "session/world.h"
 
+#define REAP_MS 2000
+#define REAP_SOON_MS 500
 #define PART_END_MS 200 /* a process that ends loses its mounts before it is seen to have ended */
 
 struct attach {
@@ -389,6 +391,25 @@ static int watch(struct attach *a, pid_t pid, struct error *err)
 	return relay_run(&relay, err);
 }
 
+/*
+ * What the tool left in the background holds the session's mounts. No signal ends what waits for an
+ * answer of a view's server, and that may itself wait for ever, for a file system of the
+ * container's: the end of the server ends both.
+ */
+static void end_tools(struct attach *a, const struct ns_id *mnt)
+{
+	int left = reap_namespace("mnt", mnt, SIGKILL, REAP_SOON_MS);
+
+	if (left > 0) {
+		view_stop(&a->container);
+		view_stop(&a->host);
+		left = reap_namespace("mnt", mnt, SIGKILL, REAP_MS);
+	}
+	if (left > 0) {
+		log_warning("%d processes of the session could not be killed", left);
+	}
+}
+
 static int run(struct attach *a, struct error *err)
 {
 	struct wire_ready go;
@@ -421,11 +442,7 @@ static int run(struct attach *a, struct error *err)
 		return blame(a, r, err);
 	}
 	r = watch(a, pid, err);
-	/* What the tool left in the background holds the session's mounts. */
-	int left = reap_namespace("mnt", &mnt, SIGKILL);
-	if (left > 0) {
-		log_warning("%d processes of the session could not be killed", left);
-	}
+	end_tools(a, &mnt);
 	return r;
 }
 
