@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/sched.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -17,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mount.h>
 #include <sys/ptrace.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -226,6 +228,66 @@ static void end(pid_t pid, const char *arg)
 	kill(pid, SIGKILL);
 }
 
+/* The field FIELD of PID's status, a number; -1 where there is none. */
+static long status_field(const char *pid, const char *field)
+{
+	char path[64], line[256];
+	long value = -1;
+
+	snprintf(path, sizeof(path), "/proc/%s/status", pid);
+	FILE *status = fopen(path, "re");
+	while (status != NULL && fgets(line, sizeof(line), status) != NULL) {
+		if (strncmp(line, field, strlen(field)) == 0) {
+			value = strtol(line + strlen(field), NULL, 10);
+		}
+	}
+	if (status != NULL) {
+		fclose(status);
+	}
+	return value;
+}
+
+/*
+ * What a session started is killed, and a process of ours takes its pid at once: is anything done
+ * to it that was meant for the other? Needs more than a container has (clone3(2), set_tid).
+ */
+static void reuse(pid_t pid, const char *arg)
+{
+	struct clone_args args = {
+		.exit_signal = SIGCHLD,
+		.set_tid = (uintptr_t)&pid,
+		.set_tid_size = 1,
+	};
+	char name[16];
+	long child = -1;
+
+	(void)arg;
+	snprintf(name, sizeof(name), "%d", pid);
+	/* The session's first process has a parent outside. */
+	if (!is_foreign(pid) || status_field(name, "PPid:") <= 0 || kill(pid, SIGKILL) < 0) {
+		return;
+	}
+	for (int i = 0; i < 20000 && child < 0; i++) {
+		child = syscall(SYS_clone3, &args, sizeof(args));
+		if (child < 0 && errno != EEXIST) {
+			err(1, "clone3 with a pid");
+		}
+	}
+	for (int i = 0; child == 0 && i < 20; i++) {
+		if (status_field("self", "TracerPid:") != 0 ||
+			status_field("self", "NoNewPrivs:") != 0) {
+			breach("pid %d: it was taken for the one that was killed", pid);
+		}
+		usleep(1000);
+	}
+	if (child == 0) {
+		_exit(0);
+	} else if (child > 0) {
+		printf("took pid %d\n", pid);
+		waitpid((pid_t)child, NULL, 0);
+	}
+}
+
 static const struct {
 	const char *name;
 	void (*act)(pid_t pid, const char *arg);
@@ -237,6 +299,7 @@ static const struct {
 	{ "join", join },
 	{ "stop", stop },
 	{ "kill", end },
+	{ "reuse", reuse },
 };
 
 /* swap A B: the two names change places, as fast as may be. */
@@ -247,9 +310,14 @@ static void swap(char **argv)
 	}
 }
 
-/* terminals: input for whoever reads from a terminal of the container's, TIOCSTI. */
+/* terminals: input for whoever reads from a terminal of the container's, TIOCLINUX and TIOCSTI. */
 static void terminals(char **argv)
 {
+	/* TIOCL_PASTESEL, TIOCL_GETSHIFTSTATE: ioctl_console(2); of a virtual console alone. */
+	if (ioctl(STDIN_FILENO, TIOCLINUX, "\3") == 0 ||
+		ioctl(STDIN_FILENO, TIOCLINUX, "\6") == 0) {
+		breach("TIOCLINUX was taken");
+	}
 	for (const char *c = "\ntouch /BREACH\n"; *c != '\0'; c++) {
 		if (ioctl(STDIN_FILENO, TIOCSTI, c) < 0) {
 			return;
@@ -406,6 +474,25 @@ static void memory(char **argv)
 	}
 }
 
+/* hung DIR: a file system on it that never answers. Needs more than a container has. */
+static void hung(char **argv)
+{
+	char options[128];
+	const char *device = "/fuse-device";
+
+	if (mknod(device, S_IFCHR | 0600, makedev(10, 229)) < 0) {
+		err(1, "%s", device);
+	}
+	int fd = open(device, O_RDWR | O_CLOEXEC);
+	unlink(device);
+	snprintf(options, sizeof(options), "fd=%d,rootmode=40000,user_id=0,group_id=0,allow_other",
+		fd);
+	if (fd < 0 || mount("hung", argv[0], "fuse", 0, options) < 0) {
+		err(1, "mount");
+	}
+	pause();
+}
+
 static const struct {
 	const char *name;
 	int n_args;
@@ -423,6 +510,7 @@ static const struct {
 	{ "change", 0, change },
 	{ "files", 1, files },
 	{ "memory", 0, memory },
+	{ "hung", 1, hung },
 };
 
 int main(int argc, char **argv)

@@ -333,6 +333,52 @@ is "change: never with more than the container may have" "$(sed -n 's/^CapBnd:\t
 is "change: never with our own user's groups" "$(sed -n 's/^Groups:\t//p' "$T"/status.* | grep -vE '^(0|1000)? *$' | sort -u)" ""
 end_attack
 
+# The pid of what was killed, in a transition or before it, taken by a process of the container.
+nsenter -t "$init" -m -p /bin/attacker reuse </dev/null >"$T/said" 2>&1 &
+reuser=$!
+STARTED+=("$reuser")
+wait_for 5 pgrep -f -x '/bin/attacker reuse'
+[ -n "${MODE:-}" ] && times=20 || times=200
+is "reuse: the session goes on" "$(attach sh -c "i=0; while [ \$i -lt $times ]; do /c/bin/true; i=\$((i+1)); done; echo done" 2>/dev/null)" done
+pkill -KILL -f -x '/bin/attacker reuse'
+wait "$reuser" 2>/dev/null
+check "reuse: pids were taken: $(grep -c '^took' "$T/said")" grep -q '^took' "$T/said"
+is "reuse: nothing was done to who had them then" "$(grep -v '^took' "$T/said")" ""
+
+# A file system of the container's own that never answers.
+reset_work
+nsenter -t "$init" -m /bin/attacker hung /work/dir </dev/null >"$T/said" 2>&1 &
+hanging=$!
+STARTED+=("$hanging")
+hangs() { grep -q ' /work/dir .* - fuse hung ' "/proc/$init/mountinfo"; }
+wait_for 5 hangs
+began=$SECONDS
+out=$(attach sh -c 'i=0; while [ $i -lt 20 ]; do cat /c/work/dir/file & i=$((i+1)); done; sleep 1; i=0
+	while [ $i -lt 5 ]; do /c/bin/true && cat /c/etc/passwd >/dev/null && ls /c/bin >/dev/null || exit; i=$((i+1)); done; echo done' 2>&1)
+is "hung: 20 that wait for it hold up no other" "$out" done
+check "hung: nor the end ($((SECONDS - began)) s)" test $((SECONDS - began)) -lt 30
+is "hung: it still hangs" "$(hangs && kill -0 "$hanging" && echo yes)" yes
+nothing_left "hung" 5
+end_process "$hanging"
+nsenter -t "$init" -m /bin/busybox umount /work/dir
+
+# More changes at once than the kernel's queue of them has room for.
+reset_work
+mkdir "$root/work/many"
+for ((i = 0; i < 200; i++)); do echo old >"$root/work/many/$i"; done
+queue=/proc/sys/fs/inotify/max_queued_events
+kept=$(cat $queue)
+ENDINGS+=("echo $kept >$queue")
+echo 4 >$queue
+"$SALLYPORT" exec -w /work "$init" -- /bin/sh -c 'until [ -e go ]; do :; done
+	for i in many/*; do echo new >$i; done; : >gone' </dev/null >"$T/said" 2>&1 &
+changer=$!
+STARTED+=("$changer")
+is "overflow: each of 200 changes is seen at once" "$(attach sh -c 'ls -l /c/work/many >/dev/null; cat /c/work/many/* | sort -u; : >/c/work/go
+	until [ -e /c/work/gone ]; do :; done; cat /c/work/many/* | sort | uniq -c | xargs' 2>&1)" $'old\n200 new'
+wait "$changer"
+echo "$kept" >$queue
+
 # What there is, used up.
 reset_work
 # An emulated machine takes a minute for a tenth of them.
@@ -373,9 +419,9 @@ fi
 if [ "$(cat /proc/sys/dev/tty/legacy_tiocsti 2>/dev/null)" = 0 ]; then
 	out=$(in_pty --timeout 30 --step '[#$] ' '/c/bin/attacker terminals\n' --step '[#$] ' 'exit\n' -- \
 		env SHELL=/bin/sh "$SALLYPORT" attach "$init")
-	lacks "terminals: TIOCSTI is refused" "$out" BREACH
+	lacks "terminals: TIOCSTI and TIOCLINUX are refused" "$out" BREACH
 else
-	skip "terminals: TIOCSTI is refused" "dev.tty.legacy_tiocsti is 1 or the kernel has no such switch"
+	skip "terminals: TIOCSTI and TIOCLINUX are refused" "dev.tty.legacy_tiocsti is 1 or the kernel has no such switch"
 fi
 
 # A /proc of lies.
