@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/apparmor.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -20,6 +21,7 @@
 #define PROFILES_MAX (64 << 20)
 
 /* security/apparmor/include/apparmor.h; sys/apparmor.h has some of them. */
+#define AA_CLASS_FILE 2
 #define AA_CLASS_PTRACE 9
 #define AA_CLASS_SIGNAL 10
 
@@ -191,4 +193,70 @@ static int become_tool(
 	return 0;
 }
 
-const struct lsm_backend lsm_apparmor = { lsm_apparmor_seen, check, NULL, become_tool, NULL, true };
+/* Whether the rules for files of LABEL allow MASK on PATH. libapparmor's aa_query_file_path() is
+ * not used: the last character of PATH does not count with it (seen with that of Debian 13). */
+static bool file_allowed(const char *label, unsigned int mask, const char *path)
+{
+	char query[AA_QUERY_CMD_LABEL_SIZE + 2 * LSM_LABEL_MAX + 8];
+	size_t label_length = strlen(label);
+	size_t path_length = strlen(path);
+	size_t at = AA_QUERY_CMD_LABEL_SIZE;
+	int allowed = 1;
+	int audited;
+
+	if (at + label_length + path_length + 2 > sizeof(query)) {
+		return true;
+	}
+	memcpy(query + at, label, label_length + 1);
+	at += label_length + 1;
+	query[at++] = AA_CLASS_FILE;
+	memcpy(query + at, path, path_length);
+	return aa_query_label(mask, query, at + path_length, &allowed, &audited) < 0 || allowed;
+}
+
+/* What apparmor_file_open() asks of the rules for files; AA_MAY_READ and the like are the bits of
+ * access(2). */
+static bool denies_file(const struct lsm_label *label, int fd, const char *path, unsigned int may,
+	struct lsm_denial *denial)
+{
+	static const struct {
+		unsigned int may;
+		const char *word;
+		const char *rule;
+	} rights[] = { { R_OK, "read", "r" }, { W_OK, "write", "w" }, { X_OK, "execute", "ix" } };
+	char words[64] = "";
+	char rules[16] = "";
+	struct stat st;
+
+	if (!str_equal(label->mode, "enforce") || fstat(fd, &st) < 0) {
+		return false;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(rights); i++) {
+		/* To search a directory is no right of its own there. */
+		if ((may & rights[i].may) == 0 || (S_ISDIR(st.st_mode) && rights[i].may == X_OK) ||
+			file_allowed(label->text, rights[i].may, path)) {
+			continue;
+		}
+		size_t used = strlen(words);
+		snprintf(words + used, sizeof(words) - used, "%s%s", used > 0 ? ", " : "",
+			rights[i].word);
+		used = strlen(rules);
+		snprintf(rules + used, sizeof(rules) - used, "%s", rights[i].rule);
+	}
+	if (words[0] == '\0') {
+		return false;
+	}
+	snprintf(denial->detail, sizeof(denial->detail),
+		"the AppArmor profile %.200s denies { %s } of %.400s", label->text, words, path);
+	snprintf(denial->change, sizeof(denial->change),
+		"in the profile, where no deny rule speaks against it: %.400s %s,", path, rules);
+	return true;
+}
+
+const struct lsm_backend lsm_apparmor = {
+	.active = lsm_apparmor_seen,
+	.check = check,
+	.become_tool = become_tool,
+	.denies_file = denies_file,
+	.can_apply = true,
+};

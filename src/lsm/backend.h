@@ -21,6 +21,11 @@ struct lsm_backend {
 		const struct lsm_label *own, const struct lsm_label *label, struct error *err);
 	/* lsm_may_inherit(); NULL: nothing is asked. */
 	bool (*may_inherit)(const struct lsm_label *label, int fd);
+	/* lsm_denies_file(), lsm_denies_capability(); NULL: it can't be asked. */
+	bool (*denies_file)(const struct lsm_label *label, int fd, const char *path,
+		unsigned int may, struct lsm_denial *denial);
+	bool (*denies_capability)(const struct lsm_label *label, unsigned int cap, const char *name,
+		bool user_namespace, struct lsm_denial *denial);
 	bool can_apply; /* false: a stand-in */
 };
 

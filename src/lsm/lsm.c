@@ -66,6 +66,32 @@ bool lsm_may_inherit(const struct lsm_labels *labels, int fd)
 	return may;
 }
 
+bool lsm_denies_file(const struct lsm_labels *labels, int fd, const char *path, unsigned int may,
+	struct lsm_denial *denial)
+{
+	for (int i = 0; i < LSM_KINDS; i++) {
+		if (labels->of[i].text[0] != '\0' && modules[i].backend->denies_file != NULL &&
+			modules[i].backend->denies_file(&labels->of[i], fd, path, may, denial)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+bool lsm_denies_capability(const struct lsm_labels *labels, unsigned int cap, const char *name,
+	bool user_namespace, struct lsm_denial *denial)
+{
+	for (int i = 0; i < LSM_KINDS; i++) {
+		if (labels->of[i].text[0] != '\0' &&
+			modules[i].backend->denies_capability != NULL &&
+			modules[i].backend->denies_capability(
+				&labels->of[i], cap, name, user_namespace, denial)) {
+			return true;
+		}
+	}
+	return false;
+}
+
 static bool is_there(const char *file)
 {
 	char path[64];

@@ -72,6 +72,27 @@ char *lsm_lost_descriptors(char *out, size_t size, int proc_fd);
  */
 bool lsm_may_inherit(const struct lsm_labels *labels, int fd);
 
+/* What a label denies, for lsm_denies_file() and lsm_denies_capability(). */
+struct lsm_denial {
+	char detail[768]; /* in words */
+	char change[512]; /* what would allow it; "": nothing simple */
+};
+
+/*
+ * Whether a program with LABELS is denied the file FD (O_PATH will do) by the policies that are
+ * loaded. They are asked themselves: the log lacks what dontaudit rules hide. MAY: R_OK, W_OK,
+ * X_OK; PATH is the file's name in the container. Returns true, with DENIAL filled in, where one
+ * denies it.
+ */
+bool lsm_denies_file(const struct lsm_labels *labels, int fd, const char *path, unsigned int may,
+	struct lsm_denial *denial);
+/*
+ * The same of the capability CAP, whose NAME is "sys_admin", in the initial or in another user
+ * namespace. Only SELinux can be asked.
+ */
+bool lsm_denies_capability(const struct lsm_labels *labels, unsigned int cap, const char *name,
+	bool user_namespace, struct lsm_denial *denial);
+
 /* How the transition will come about, for lsm_check(). */
 struct lsm_transition {
 	const char *launcher; /* the installed sallyport-launch */

@@ -27,7 +27,7 @@ static int check_selinux(const struct lsm_label *label, const struct lsm_label *
 		label, own, err);
 }
 
-const struct lsm_backend lsm_selinux = { lsm_selinux_seen, check_selinux, NULL, NULL, NULL };
+const struct lsm_backend lsm_selinux = { .active = lsm_selinux_seen, .check = check_selinux };
 #endif
 
 #ifndef HAVE_APPARMOR
@@ -38,7 +38,7 @@ static int check_apparmor(const struct lsm_label *label, const struct lsm_label 
 		label, own, err);
 }
 
-const struct lsm_backend lsm_apparmor = { lsm_apparmor_seen, check_apparmor, NULL, NULL, NULL };
+const struct lsm_backend lsm_apparmor = { .active = lsm_apparmor_seen, .check = check_apparmor };
 #endif
 
 static int check_other(const struct lsm_label *label, const struct lsm_label *own,
@@ -48,4 +48,4 @@ static int check_other(const struct lsm_label *label, const struct lsm_label *ow
 		"security module's", "sallyport knows SELinux and AppArmor only", label, own, err);
 }
 
-const struct lsm_backend lsm_other = { NULL, check_other, NULL, NULL, NULL };
+const struct lsm_backend lsm_other = { .check = check_other };

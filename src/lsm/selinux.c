@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/str.h"
@@ -352,5 +353,130 @@ static bool may_inherit(const struct lsm_label *label, int fd)
 	return (flags & O_ACCMODE) == O_RDONLY || ask(&q, NULL) != 0;
 }
 
-const struct lsm_backend lsm_selinux = { lsm_selinux_seen, check, mount_context, NULL, may_inherit,
-	true };
+/* The range of CONTEXT, user:role:type:range; "" where it has none. */
+static const char *range_of(const char *context)
+{
+	for (int i = 0; i < 3 && context != NULL; i++) {
+		context = strchr(context, ':');
+		context = context != NULL ? context + 1 : NULL;
+	}
+	return context != NULL ? context : "";
+}
+
+/* Which of the N PERMISSIONS SOURCE lacks for TARGET: "read open". */
+static bool lacking(
+	struct question q, const char *const *permissions, size_t n, char *out, size_t size)
+{
+	out[0] = '\0';
+	for (size_t i = 0; i < n; i++) {
+		q.permission = permissions[i];
+		if (ask(&q, NULL) == 0) {
+			size_t used = strlen(out);
+
+			snprintf(out + used, size - used, "%s%s", used > 0 ? " " : "",
+				permissions[i]);
+		}
+	}
+	return out[0] != '\0';
+}
+
+static void tell_denial(
+	struct lsm_denial *denial, const struct question *q, const char *lacks, bool range_alone)
+{
+	char source[128];
+	char target[128];
+
+	type_of(source, sizeof(source), q->source);
+	type_of(target, sizeof(target), q->target);
+	snprintf(denial->detail, sizeof(denial->detail),
+		"SELinux denies { %s } of class %s from %.200s to %.200s%s", lacks, q->class,
+		q->source, q->target,
+		range_alone ? ": the types are allowed it, the categories are not" : "");
+	if (range_alone) {
+		snprintf(denial->change, sizeof(denial->change),
+			"the categories %.200s for the file: chcon -l, or the volume option :Z "
+			"(:z where several containers share it)",
+			range_of(q->source));
+	} else {
+		snprintf(denial->change, sizeof(denial->change), "allow %s %s:%s { %s };%s", source,
+			str_equal(source, target) ? "self" : target, q->class, lacks,
+			str_equal(q->source, q->target)
+				? ""
+				: " or another type for the file: the volume option :z or :Z");
+	}
+}
+
+/* What selinux_inode_permission() and selinux_file_open() ask. */
+static bool denies_file(const struct lsm_label *label, int fd, const char *path, unsigned int may,
+	struct lsm_denial *denial)
+{
+	static const struct {
+		unsigned int may;
+		const char *of_file;
+		const char *of_directory;
+	} rights[] = {
+		{ R_OK, "read", "read" },
+		{ R_OK | W_OK, "open", "open" },
+		{ W_OK, "write", "write" },
+		{ X_OK, "execute", "search" },
+	};
+	const char *wanted[ARRAY_SIZE(rights)];
+	_cleanup_context_ char *file = NULL;
+	char by_range[LSM_LABEL_MAX + 256];
+	char link[64];
+	char lacks[128];
+	struct stat st;
+	size_t n = 0;
+
+	(void)path;
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	if (fstat(fd, &st) < 0 || getfilecon_raw(link, &file) < 0) {
+		return false;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(rights); i++) {
+		if ((may & rights[i].may) != 0) {
+			wanted[n++] =
+				S_ISDIR(st.st_mode) ? rights[i].of_directory : rights[i].of_file;
+		}
+	}
+	struct question q = { label->text, file, class_of(fd, st.st_mode), NULL };
+	if (!lacking(q, wanted, n, lacks, sizeof(lacks))) {
+		return false;
+	}
+	/* The same with the file's own categories: is it they? */
+	const char *range = range_of(label->text);
+	snprintf(by_range, sizeof(by_range), "%.*s%s", (int)(range - label->text), label->text,
+		range_of(file));
+	const struct question other = { by_range, file, q.class, NULL };
+	char unused[128];
+	bool range_alone = *range != '\0' && !str_equal(range, range_of(file)) &&
+			   security_check_context_raw(by_range) == 0 &&
+			   !lacking(other, wanted, n, unused, sizeof(unused));
+	tell_denial(denial, &q, lacks, range_alone);
+	return true;
+}
+
+/* What cred_has_capability() asks. */
+static bool denies_capability(const struct lsm_label *label, unsigned int cap, const char *name,
+	bool user_namespace, struct lsm_denial *denial)
+{
+	const char *class = user_namespace ? (cap < 32 ? "cap_userns" : "cap2_userns")
+					   : (cap < 32 ? "capability" : "capability2");
+	const struct question q = { label->text, label->text, class, name };
+
+	if (ask(&q, NULL) != 0) {
+		return false;
+	}
+	tell_denial(denial, &q, name, false);
+	return true;
+}
+
+const struct lsm_backend lsm_selinux = {
+	.active = lsm_selinux_seen,
+	.check = check,
+	.mount_context = mount_context,
+	.may_inherit = may_inherit,
+	.denies_file = denies_file,
+	.denies_capability = denies_capability,
+	.can_apply = true,
+};

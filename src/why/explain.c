@@ -281,6 +281,48 @@ static bool ask_capability(struct inquiry *q)
 	return false;
 }
 
+/* labels */
+
+/* A capability that the program had, and that its label denies. */
+static bool deny_capability(const struct inquiry *q, struct lsm_denial *denial)
+{
+	const struct profile *profile = q->question->profile;
+	uint64_t had = call_capabilities(q->name) & (q->refusal->effective | q->lifts.capabilities);
+
+	for (unsigned int cap = 0; q->error == EPERM && cap <= CAP_LAST_CAP; cap++) {
+		if ((had >> cap & 1) != 0 &&
+			lsm_denies_capability(&profile->labels, cap, capng_capability_to_name(cap),
+				profile->namespaces.uid_map.count > 0, denial)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* The policies themselves are asked: exact where they say no. */
+static bool ask_label(struct inquiry *q)
+{
+	struct refusal now = *q->refusal;
+	struct verdict verdict = { .cause = CAUSE_LSM, .certainty = CERTAINTY_EXACT };
+	struct lsm_denial denial;
+
+	now.error = q->error;
+	if (q->lifts.layers[LAYER_LSM] || !lift_possible(q->question->profile, LAYER_LSM)) {
+		return false;
+	}
+	if (q->error == EACCES && files_explain_label(&verdict, q->question->profile, &now)) {
+		*new_verdict(q) = verdict;
+	} else if (deny_capability(q, &denial)) {
+		snprintf(verdict.detail, sizeof(verdict.detail), "%s", denial.detail);
+		snprintf(verdict.change, sizeof(verdict.change), "%s", denial.change);
+		*new_verdict(q) = verdict;
+	} else {
+		return false;
+	}
+	q->lifts.layers[LAYER_LSM] = true;
+	return true;
+}
+
 /* layers as a whole */
 
 static bool ask_layer(struct inquiry *q, enum layer layer)
@@ -471,6 +513,12 @@ static void inquire(struct inquiry *q)
 
 			if (explanation->verdicts[0].cause == CAUSE_MOUNT || found->final ||
 				found->cause != CAUSE_DAC || is_over(q)) {
+				return;
+			}
+			continue;
+		}
+		if (ask_label(q)) {
+			if (is_over(q)) {
 				return;
 			}
 			continue;

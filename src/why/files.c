@@ -392,3 +392,36 @@ bool files_explain_rights(
 	return search_way(verdict, profile, refusal, path) ||
 	       look_at_mode(verdict, profile, refusal, name, path);
 }
+
+bool files_explain_label(
+	struct verdict *verdict, const struct profile *profile, const struct refusal *refusal)
+{
+	char at[CALL_TEXT_MAX];
+	char name[64];
+	bool parent;
+	struct lsm_denial denial;
+
+	call_name(name, sizeof(name), refusal->call.arch, refusal->call.nr);
+	unsigned int may = wanted(&refusal->call, name, &parent);
+	if (refusal->call.path[0] != '/' || may == 0) {
+		return false;
+	}
+	snprintf(at, sizeof(at), "%s", refusal->call.path);
+	if (parent) {
+		char *slash = strrchr(at, '/');
+
+		slash[slash == at ? 1 : 0] = '\0';
+	}
+	_cleanup_close_ int fd =
+		fd_openat2(profile->namespaces.root_fd, at, O_PATH, RESOLVE_IN_ROOT);
+	/* AppArmor asks for the name of what is made, SELinux for its directory. */
+	if (fd < 0 || !lsm_denies_file(&profile->labels, fd, parent ? refusal->call.path : at,
+			      parent ? W_OK : may, &denial)) {
+		return false;
+	}
+	verdict->cause = CAUSE_LSM;
+	verdict->certainty = CERTAINTY_EXACT;
+	snprintf(verdict->detail, sizeof(verdict->detail), "%s", denial.detail);
+	snprintf(verdict->change, sizeof(verdict->change), "%s", denial.change);
+	return true;
+}

@@ -125,8 +125,8 @@ static void lift_labels(struct lsm_labels *labels)
 
 		if (label->text[0] != '\0' && free_label != NULL) {
 			snprintf(label->text, sizeof(label->text), "%s", free_label);
-			snprintf(label->mode, sizeof(label->mode), "%s",
-				kind == LSM_APPARMOR ? "unconfined" : "");
+			/* The kernel shows none for either. */
+			label->mode[0] = '\0';
 		}
 	}
 }

@@ -210,4 +210,8 @@ bool files_explain(
 bool files_explain_rights(
 	struct verdict *verdict, const struct profile *profile, const struct refusal *refusal);
 
+/* The same of the label, by asking the policies: lsm_denies_file(). */
+bool files_explain_label(
+	struct verdict *verdict, const struct profile *profile, const struct refusal *refusal);
+
 #endif
