@@ -283,13 +283,16 @@ static bool ask_capability(struct inquiry *q)
 
 /* labels */
 
-/* A capability that the program had, and that its label denies. */
-static bool deny_capability(const struct inquiry *q, struct lsm_denial *denial)
+/* A capability that the program had, or was GIVEN, and that its label denies. */
+static bool deny_capability(const struct inquiry *q, uint64_t given, struct lsm_denial *denial)
 {
 	const struct profile *profile = q->question->profile;
-	uint64_t had = call_capabilities(q->name) & (q->refusal->effective | q->lifts.capabilities);
+	/* Of those for files: only where it is known that it comes to them. */
+	uint64_t had = (call_capabilities(q->name) & ~FILE_CAPABILITIES &
+			       (q->error == EPERM ? q->refusal->effective : 0)) |
+		       given;
 
-	for (unsigned int cap = 0; q->error == EPERM && cap <= CAP_LAST_CAP; cap++) {
+	for (unsigned int cap = 0; cap <= CAP_LAST_CAP; cap++) {
 		if ((had >> cap & 1) != 0 &&
 			lsm_denies_capability(&profile->labels, cap, capng_capability_to_name(cap),
 				profile->namespaces.uid_map.count > 0, denial)) {
@@ -312,9 +315,8 @@ static bool ask_label(struct inquiry *q)
 	}
 	if (q->error == EACCES && files_explain_label(&verdict, q->question->profile, &now)) {
 		*new_verdict(q) = verdict;
-	} else if (deny_capability(q, &denial)) {
-		snprintf(verdict.detail, sizeof(verdict.detail), "%s", denial.detail);
-		snprintf(verdict.change, sizeof(verdict.change), "%s", denial.change);
+	} else if (deny_capability(q, q->lifts.capabilities, &denial)) {
+		tell_denial(&verdict, &denial);
 		*new_verdict(q) = verdict;
 	} else {
 		return false;
@@ -349,6 +351,7 @@ static bool ask_layer(struct inquiry *q, enum layer layer)
 static bool ask_all(struct inquiry *q)
 {
 	uint64_t lacking = own_capabilities() & ~q->refusal->effective;
+	struct lsm_denial denial;
 	struct lifts lifts = with_capabilities(q->lifts, lacking);
 
 	for (int layer = 0; layer < LAYER_COUNT; layer++) {
@@ -393,6 +396,9 @@ static bool ask_all(struct inquiry *q)
 				lifts.capabilities);
 		} else {
 			tell_layer(verdict, q->question->profile, &now, (enum layer)layer);
+		}
+		if (layer == LAYER_LSM && deny_capability(q, lifts.capabilities, &denial)) {
+			tell_denial(verdict, &denial);
 		}
 		prove(q, verdict, &lifts);
 	}

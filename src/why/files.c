@@ -419,9 +419,7 @@ bool files_explain_label(
 			      parent ? W_OK : may, &denial)) {
 		return false;
 	}
-	verdict->cause = CAUSE_LSM;
+	tell_denial(verdict, &denial);
 	verdict->certainty = CERTAINTY_EXACT;
-	snprintf(verdict->detail, sizeof(verdict->detail), "%s", denial.detail);
-	snprintf(verdict->change, sizeof(verdict->change), "%s", denial.change);
 	return true;
 }

@@ -159,3 +159,10 @@ void tell_layer(struct verdict *verdict, const struct profile *profile,
 		return;
 	}
 }
+
+void tell_denial(struct verdict *verdict, const struct lsm_denial *denial)
+{
+	verdict->cause = CAUSE_LSM;
+	snprintf(verdict->detail, sizeof(verdict->detail), "%s", denial->detail);
+	snprintf(verdict->change, sizeof(verdict->change), "%s", denial->change);
+}

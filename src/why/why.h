@@ -189,6 +189,8 @@ void tell_capabilities(struct verdict *verdict, const struct profile *profile,
 /* Fills VERDICT in: LAYER of PROFILE refuses, with the error of REFUSAL. */
 void tell_layer(struct verdict *verdict, const struct profile *profile,
 	const struct refusal *refusal, enum layer layer);
+/* The same in the words of DENIAL. */
+void tell_denial(struct verdict *verdict, const struct lsm_denial *denial);
 /* Adds to VERDICT the sysctl that decides over the call NAME besides, where there is one. */
 void tell_sysctl(struct verdict *verdict, const char *name);
 /* "cap_net_raw, cap_net_admin". Returns OUT. */
