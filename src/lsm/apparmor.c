@@ -137,6 +137,26 @@ static int check(const struct lsm_label *label, const struct lsm_label *own,
 }
 
 /*
+ * Asks for MASK of the rules of LABEL that the N bytes at RULE select: a class and what that has.
+ * Returns 1 where it is allowed, 0 where it is not, -1 where it can't be asked: aa_query_label(2).
+ */
+static int query(const char *label, uint32_t mask, const char *rule, size_t n)
+{
+	char text[AA_QUERY_CMD_LABEL_SIZE + LSM_LABEL_MAX + 1 + LSM_LABEL_MAX];
+	size_t at = AA_QUERY_CMD_LABEL_SIZE;
+	size_t size = strlen(label) + 1;
+	int allowed = 0;
+	int audited;
+
+	memcpy(text + at, label, size);
+	memcpy(text + at + size, rule, n);
+	if (aa_query_label(mask, text, at + size + n, &allowed, &audited) < 0) {
+		return -1;
+	}
+	return allowed != 0;
+}
+
+/*
  * Whether a process of LABEL lets itself be signalled and traced by one of PROFILE_TOOL: asked of
  * the profile's automaton as the kernel walks it, profile_signal_perm() and profile_ptrace_perm()
  * of security/apparmor/. What can't be asked is not allowed; from another policy namespace our
@@ -151,27 +171,17 @@ static bool accepts_tools(const struct lsm_label *label)
 		{ { AA_CLASS_SIGNAL, SIGTERM }, AA_MAY_READ },
 		{ { AA_CLASS_PTRACE, '\0' }, AA_MAY_APPEND },
 	};
-	char query[AA_QUERY_CMD_LABEL_SIZE + LSM_LABEL_MAX + sizeof(wanted[0].start) +
-		   sizeof(PROFILE_TOOL)];
-	size_t text_size = strlen(label->text) + 1;
+	char rule[sizeof(wanted[0].start) + sizeof(PROFILE_TOOL)];
 
 	if (strchr(label->text, ':') != NULL) {
 		return false;
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(wanted); i++) {
-		size_t start_size = wanted[i].start[1] != '\0' ? 2 : 1;
-		size_t n = AA_QUERY_CMD_LABEL_SIZE;
-		int allowed = 0;
-		int audited;
+		size_t n = wanted[i].start[1] != '\0' ? 2 : 1;
 
-		memcpy(query + n, label->text, text_size);
-		n += text_size;
-		memcpy(query + n, wanted[i].start, start_size);
-		n += start_size;
-		memcpy(query + n, PROFILE_TOOL, strlen(PROFILE_TOOL));
-		n += strlen(PROFILE_TOOL);
-		if (aa_query_label(wanted[i].permission, query, n, &allowed, &audited) < 0 ||
-			allowed == 0) {
+		memcpy(rule, wanted[i].start, n);
+		memcpy(rule + n, PROFILE_TOOL, strlen(PROFILE_TOOL));
+		if (query(label->text, wanted[i].permission, rule, n + strlen(PROFILE_TOOL)) <= 0) {
 			return false;
 		}
 	}
@@ -193,25 +203,19 @@ static int become_tool(
 	return 0;
 }
 
-/* Whether the rules for files of LABEL allow MASK on PATH. libapparmor's aa_query_file_path() is
- * not used: the last character of PATH does not count with it (seen with that of Debian 13). */
+/* Whether the rules for files of LABEL allow MASK on PATH; true where that can't be asked.
+ * libapparmor's aa_query_file_path() is not used: the last character of PATH does not count with it
+ * (seen with that of Debian 13). */
 static bool file_allowed(const char *label, unsigned int mask, const char *path)
 {
-	char query[AA_QUERY_CMD_LABEL_SIZE + 2 * LSM_LABEL_MAX + 8];
-	size_t label_length = strlen(label);
-	size_t path_length = strlen(path);
-	size_t at = AA_QUERY_CMD_LABEL_SIZE;
-	int allowed = 1;
-	int audited;
+	char rule[1 + LSM_LABEL_MAX] = { AA_CLASS_FILE };
+	size_t length = strlen(path);
 
-	if (at + label_length + path_length + 2 > sizeof(query)) {
+	if (length >= sizeof(rule)) {
 		return true;
 	}
-	memcpy(query + at, label, label_length + 1);
-	at += label_length + 1;
-	query[at++] = AA_CLASS_FILE;
-	memcpy(query + at, path, path_length);
-	return aa_query_label(mask, query, at + path_length, &allowed, &audited) < 0 || allowed;
+	memcpy(rule + 1, path, length);
+	return query(label, mask, rule, 1 + length) != 0;
 }
 
 /* What apparmor_file_open() asks of the rules for files; AA_MAY_READ and the like are the bits of
