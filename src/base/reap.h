@@ -7,6 +7,9 @@
 
 #include "base/procfs.h"
 
+/* How long what is left of a session is tried to be ended, in milliseconds. */
+#define REAP_TIMEOUT_MS 2000
+
 /*
  * Sends SIG to every process whose namespace KIND ("mnt") is NS, again and again until none is
  * left, for TIMEOUT_MS milliseconds at most (it looks once in any case). Each is signalled by a

@@ -90,9 +90,6 @@ static void reap(struct gate *gate, int signal_fd)
  * is recorded; one that lives shorter and opens no file keeps its arguments to itself. */
 #define TOOLS_PAUSE_MS 5
 
-/* How long what a front that was killed left behind is tried to be ended. */
-#define REAP_MS 2000
-
 static int run(struct gate *gate, int signal_fd, struct error *err)
 {
 	struct pollfd fds[FIXED_FDS + ENTERING_MAX] = {
@@ -210,7 +207,7 @@ int main(void)
 	trail_close(gate.trail);
 	/* The front may have been killed: then nobody else ends what it had started. */
 	if (gate.session_mnt.ino != 0) {
-		reap_namespace("mnt", &gate.session_mnt, SIGKILL, REAP_MS);
+		reap_namespace("mnt", &gate.session_mnt, SIGKILL, REAP_TIMEOUT_MS);
 	}
 	programs_end(&gate);
 	if (front_killed(&gate)) {

@@ -34,7 +34,6 @@
 #include "session/view.h"
 #include "session/world.h"
 
-#define REAP_MS 2000
 #define REAP_SOON_MS 500
 #define PART_END_MS 200 /* a process that ends loses its mounts before it is seen to have ended */
 
@@ -403,7 +402,7 @@ static void end_tools(struct attach *a, const struct ns_id *mnt)
 	if (left > 0) {
 		view_stop(&a->container);
 		view_stop(&a->host);
-		left = reap_namespace("mnt", mnt, SIGKILL, REAP_MS);
+		left = reap_namespace("mnt", mnt, SIGKILL, REAP_TIMEOUT_MS);
 	}
 	if (left > 0) {
 		log_warning("%d processes of the session could not be killed", left);
