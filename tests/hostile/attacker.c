@@ -310,14 +310,20 @@ static void swap(char **argv)
 	}
 }
 
-/* terminals: input for whoever reads from a terminal of the container's, TIOCLINUX and TIOCSTI. */
-static void terminals(char **argv)
+/* console: input for whoever reads from a virtual console, TIOCLINUX. */
+static void console(char **argv)
 {
 	/* TIOCL_PASTESEL, TIOCL_GETSHIFTSTATE: ioctl_console(2); of a virtual console alone. */
 	if (ioctl(STDIN_FILENO, TIOCLINUX, "\3") == 0 ||
 		ioctl(STDIN_FILENO, TIOCLINUX, "\6") == 0) {
 		breach("TIOCLINUX was taken");
 	}
+	printf("tried TIOCLINUX\n");
+}
+
+/* terminals: input for whoever reads from a terminal of the container's, TIOCSTI. */
+static void terminals(char **argv)
+{
 	for (const char *c = "\ntouch /BREACH\n"; *c != '\0'; c++) {
 		if (ioctl(STDIN_FILENO, TIOCSTI, c) < 0) {
 			return;
@@ -499,6 +505,7 @@ static const struct {
 	void (*run)(char **argv);
 } others[] = {
 	{ "swap", 2, swap },
+	{ "console", 0, console },
 	{ "terminals", 0, terminals },
 	{ "node", 3, node },
 	{ "reopen", 0, reopen },

@@ -416,12 +416,16 @@ else
 fi
 
 # A terminal's input.
+out=$(in_pty --timeout 30 --step '[#$] ' '/c/bin/attacker console\n' --step '[#$] ' 'exit\n' -- \
+	env SHELL=/bin/sh "$SALLYPORT" attach "$init")
+matches "console: TIOCLINUX was tried" "$out" 'tried TIOCLINUX'
+lacks "console: TIOCLINUX is refused" "$out" BREACH
 if [ "$(cat /proc/sys/dev/tty/legacy_tiocsti 2>/dev/null)" = 0 ]; then
 	out=$(in_pty --timeout 30 --step '[#$] ' '/c/bin/attacker terminals\n' --step '[#$] ' 'exit\n' -- \
 		env SHELL=/bin/sh "$SALLYPORT" attach "$init")
-	lacks "terminals: TIOCSTI and TIOCLINUX are refused" "$out" BREACH
+	lacks "terminals: TIOCSTI is refused" "$out" BREACH
 else
-	skip "terminals: TIOCSTI and TIOCLINUX are refused" "dev.tty.legacy_tiocsti is 1 or the kernel has no such switch"
+	skip "terminals: TIOCSTI is refused" "dev.tty.legacy_tiocsti is 1 or the kernel has no such switch"
 fi
 
 # A /proc of lies.
