@@ -4,11 +4,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -19,8 +21,8 @@
 #include "base/fd.h"
 #include "base/str.h"
 
-#define LOCK_TIMEOUT_NS 5000000000u
-#define LOCK_STEP_NS 200000u
+#define LOCK_TIMEOUT_S 10
+#define LOCK_REPEAT_US 10000
 #define PREFIX_MAX 128
 
 /* Who may write there could take records out. */
@@ -136,21 +138,55 @@ void journal_name(const struct journal *journal, uint64_t n, char *out)
 	}
 }
 
+static void wake_up(int signal)
+{
+	(void)signal;
+}
+
+/*
+ * Asleep in flock(2): the kernel serves who waits in turn (fs/locks.c), where asking again and
+ * again would let those starve who ask less often. Not for ever: who holds it may have been stopped
+ * by a signal. The alarm repeats, as the first may come before the call does.
+ */
+static int wait_for_lock(int lock_fd)
+{
+	const struct itimerval limit = { .it_value.tv_sec = LOCK_TIMEOUT_S,
+		.it_interval.tv_usec = LOCK_REPEAT_US };
+	const struct itimerval none = { 0 };
+	const struct sigaction wake = { .sa_handler = wake_up };
+	struct itimerval left;
+	struct sigaction action;
+	sigset_t alarm_only;
+	sigset_t mask;
+	int r;
+
+	sigemptyset(&alarm_only);
+	sigaddset(&alarm_only, SIGALRM);
+	if (sigaction(SIGALRM, &wake, &action) < 0) {
+		return -errno;
+	}
+	sigprocmask(SIG_UNBLOCK, &alarm_only, &mask);
+	setitimer(ITIMER_REAL, &limit, NULL);
+	do {
+		r = flock(lock_fd, LOCK_EX) < 0 ? -errno : 0;
+		/* What is left of the first time is none once the alarm repeats. */
+	} while (r == -EINTR && getitimer(ITIMER_REAL, &left) == 0 &&
+		 (left.it_value.tv_sec > 0 || left.it_value.tv_usec > LOCK_REPEAT_US));
+	setitimer(ITIMER_REAL, &none, NULL);
+	sigprocmask(SIG_SETMASK, &mask, NULL);
+	sigaction(SIGALRM, &action, NULL);
+	return r == -EINTR ? -ETIMEDOUT : r;
+}
+
 int journal_lock(struct journal *journal, struct error *err)
 {
-	const struct timespec step = { .tv_nsec = LOCK_STEP_NS };
-
-	/* Not for ever: who holds it may have been stopped by a signal. */
-	for (uint64_t waited = 0; waited < LOCK_TIMEOUT_NS; waited += LOCK_STEP_NS) {
-		if (flock(journal->lock_fd, LOCK_EX | LOCK_NB) == 0) {
-			return 0;
-		}
-		if (errno != EWOULDBLOCK && errno != EINTR) {
-			return error_set(err, errno, "lock %s", journal->path);
-		}
-		nanosleep(&step, NULL);
+	if (flock(journal->lock_fd, LOCK_EX | LOCK_NB) == 0) {
+		return 0;
 	}
-	return error_set(err, ETIMEDOUT, "lock %s, which another process holds", journal->path);
+	int r = errno == EWOULDBLOCK || errno == EINTR ? wait_for_lock(journal->lock_fd) : -errno;
+	return r == 0 ? 0
+		      : error_set(err, -r, "lock %s%s", journal->path,
+				r == -ETIMEDOUT ? ", which another process holds" : "");
 }
 
 void journal_unlock(struct journal *journal)

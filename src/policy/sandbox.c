@@ -298,6 +298,8 @@ static const char *const front_syscalls[] = {
 	"rmdir",
 	"umask",
 	/* memory, time */
+	"setitimer",
+	"getitimer",
 	"brk",
 	"mmap",
 	"munmap",
