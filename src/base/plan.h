@@ -27,6 +27,7 @@ enum plan_namespace {
 };
 
 #define PLAN_CGROUPS_MAX 24
+#define PLAN_SPECULATION 2 /* PR_SPEC_STORE_BYPASS, PR_SPEC_INDIRECT_BRANCH of prctl(2) */
 /* The descriptors that come with a plan, in this order: itself, the root, namespaces, cgroups. */
 enum plan_fd {
 	PLAN_FD_PLAN,
@@ -81,7 +82,8 @@ struct plan {
 	uint32_t umask;
 	uint32_t personality;
 	uint32_t thp_disable;
-	uint64_t timer_slack_ns; /* 0: leave it */
+	uint32_t speculation[PLAN_SPECULATION]; /* PR_SPEC_*; 0: leave it */
+	uint64_t timer_slack_ns;		/* 0: leave it */
 
 	uint32_t n_env;
 	uint32_t env_offset;   /* strings, each with its NUL */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <fcntl.h>
+#include <linux/prctl.h>
 
 #include "base/cleanup.h"
 #include "base/fd.h"
@@ -167,6 +168,21 @@ static struct json_object *describe_ids(const struct id_map *map, const uint32_t
 	return object;
 }
 
+/* NULL where no thread of this machine has the choice. */
+static struct json_object *describe_speculation(uint32_t control)
+{
+	switch (control) {
+	case PR_SPEC_ENABLE:
+		return json_object_new_string("vulnerable");
+	case PR_SPEC_DISABLE:
+		return json_object_new_string("mitigated");
+	case PR_SPEC_FORCE_DISABLE:
+		return json_object_new_string("force mitigated");
+	default:
+		return NULL;
+	}
+}
+
 static struct json_object *describe_credentials(const struct profile *p)
 {
 	const struct credentials *c = &p->credentials;
@@ -187,6 +203,9 @@ static struct json_object *describe_credentials(const struct profile *p)
 	snprintf(text, sizeof(text), "%08x", c->personality);
 	add(object, "personality", json_object_new_string(text));
 	add(object, "thp_disabled", json_object_new_boolean(c->thp_disable));
+	add(object, "store_bypass", describe_speculation(c->speculation[PR_SPEC_STORE_BYPASS]));
+	add(object, "indirect_branches",
+		describe_speculation(c->speculation[PR_SPEC_INDIRECT_BRANCH]));
 	add(object, "working_directory", inspect_string(c->cwd));
 	return object;
 }

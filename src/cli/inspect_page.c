@@ -153,6 +153,12 @@ static void print_credentials(FILE *out, struct json_object *c)
 	if (is_true(c, "thp_disabled")) {
 		line(out, "huge pages", "transparent ones disabled");
 	}
+	if (get(c, "store_bypass") != NULL) {
+		line(out, "store bypass", text(c, "store_bypass"));
+	}
+	if (get(c, "indirect_branches") != NULL) {
+		line(out, "indirect branches", text(c, "indirect_branches"));
+	}
 }
 
 static void print_capabilities(FILE *out, struct json_object *report)

@@ -272,6 +272,35 @@ int apply_credentials(const struct plan *plan, int user_fd, struct error *err)
 	return 0;
 }
 
+/*
+ * Before the filters: those that were loaded without SECCOMP_FILTER_FLAG_SPEC_ALLOW force the
+ * mitigations themselves, on kernels that tie them together.
+ */
+static int apply_speculation(const struct plan *plan, struct error *err)
+{
+	static const char *const names[PLAN_SPECULATION] = {
+		[PR_SPEC_STORE_BYPASS] = "store bypass",
+		[PR_SPEC_INDIRECT_BRANCH] = "indirect branches",
+	};
+
+	for (unsigned int i = 0; i < PLAN_SPECULATION; i++) {
+		unsigned int want = plan->speculation[i];
+		int now = prctl(PR_GET_SPECULATION_CTRL, i, 0, 0, 0);
+
+		if (want == 0 || now == (int)(want | PR_SPEC_PRCTL)) {
+			continue;
+		}
+		if (prctl(PR_SET_SPECULATION_CTRL, i, want, 0, 0) < 0) {
+			return error_set_hint(err, errno,
+				errno == EPERM ? "what was forced on sallyport's caller lasts: "
+						 "start it from another shell"
+					       : NULL,
+				"set the speculation of %s as the container has it", names[i]);
+		}
+	}
+	return 0;
+}
+
 int apply_attributes(const struct plan *plan, struct error *err)
 {
 	umask((mode_t)plan->umask);
@@ -286,7 +315,7 @@ int apply_attributes(const struct plan *plan, struct error *err)
 		prctl(PR_SET_TIMERSLACK, plan->timer_slack_ns, 0, 0, 0) < 0) {
 		return error_set(err, errno, "set the timer slack");
 	}
-	return 0;
+	return apply_speculation(plan, err);
 }
 
 static int load_filters(const struct plan *plan, struct error *err)

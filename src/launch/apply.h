@@ -43,7 +43,7 @@ int apply_namespaces(const struct plan *plan, const int *ns_fds, int root_fd, st
  */
 int apply_credentials(const struct plan *plan, int user_fd, struct error *err);
 
-/* umask, personality, transparent huge pages, timer slack. */
+/* umask, personality, transparent huge pages, timer slack, speculation. */
 int apply_attributes(const struct plan *plan, struct error *err);
 
 /*

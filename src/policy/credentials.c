@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <linux/openat2.h>
+#include <linux/prctl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -78,6 +79,30 @@ static bool thp_disabled(const char *status)
 	       access("/sys/kernel/mm/transparent_hugepage", F_OK) == 0;
 }
 
+/* As fs/proc/array.c, task_seccomp(), puts in words what prctl(2) has set. */
+static uint32_t parse_speculation(const char *status, const char *field)
+{
+	static const struct {
+		const char *words;
+		uint32_t control;
+	} known[] = {
+		{ "thread force mitigated\n", PR_SPEC_FORCE_DISABLE },
+		{ "thread mitigated\n", PR_SPEC_DISABLE },
+		{ "thread vulnerable\n", PR_SPEC_ENABLE },
+		{ "conditional force disabled\n", PR_SPEC_FORCE_DISABLE },
+		{ "conditional disabled\n", PR_SPEC_DISABLE },
+		{ "conditional enabled\n", PR_SPEC_ENABLE },
+	};
+	const char *value = procfs_field(status, field);
+
+	for (size_t i = 0; value != NULL && i < ARRAY_SIZE(known); i++) {
+		if (str_starts_with(value, known[i].words)) {
+			return known[i].control;
+		}
+	}
+	return 0;
+}
+
 /* True where PATH from the root ROOT_FD is the directory that /proc/PID/cwd is. */
 static bool is_cwd(int proc_fd, int root_fd, const char *path)
 {
@@ -136,6 +161,10 @@ int credentials_capture(
 	procfs_field_u64(status, "Umask", 8, &umask);
 	creds->umask = (mode_t)(umask & 0777);
 	creds->thp_disable = thp_disabled(status);
+	creds->speculation[PR_SPEC_STORE_BYPASS] =
+		parse_speculation(status, "Speculation_Store_Bypass");
+	creds->speculation[PR_SPEC_INDIRECT_BRANCH] =
+		parse_speculation(status, "SpeculationIndirectBranch");
 	creds->cwd = find_cwd(proc_fd);
 	return creds->cwd != NULL ? 0 : error_set(err, ENOMEM, "read the working directory");
 }

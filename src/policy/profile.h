@@ -165,6 +165,8 @@ uint32_t seccomp_stricter(uint32_t newer, uint32_t older);
 
 /* credentials.c; applied by the launcher */
 
+#define CREDENTIALS_SPECULATION 2
+
 struct credentials {
 	/* as the initial user namespace has them */
 	uid_t ruid, euid, suid, fsuid;
@@ -174,6 +176,9 @@ struct credentials {
 	mode_t umask;
 	uint32_t personality;
 	bool thp_disable;
+	/* PR_SPEC_ENABLE, _DISABLE or _FORCE_DISABLE of prctl(2) by PR_SPEC_STORE_BYPASS and
+	 * PR_SPEC_INDIRECT_BRANCH; 0 where this machine leaves a thread no choice */
+	uint32_t speculation[CREDENTIALS_SPECULATION];
 	char *cwd; /* as the target itself has it, from its root; owned; "/" where it is outside */
 };
 

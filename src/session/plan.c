@@ -138,6 +138,7 @@ static void fill(struct plan *plan, const struct profile *profile)
 	plan->umask = creds->umask;
 	plan->personality = creds->personality;
 	plan->thp_disable = creds->thp_disable;
+	memcpy(plan->speculation, creds->speculation, sizeof(plan->speculation));
 	plan->timer_slack_ns = profile->limits.timer_slack_ns;
 	plan->cap_inheritable = caps->inheritable;
 	plan->cap_permitted = caps->permitted;
@@ -148,6 +149,7 @@ static void fill(struct plan *plan, const struct profile *profile)
 }
 
 _Static_assert(CGROUPS_MAX <= PLAN_CGROUPS_MAX, "a plan has room for all cgroups");
+_Static_assert(PLAN_SPECULATION == CREDENTIALS_SPECULATION, "each control has its place");
 _Static_assert(sizeof(cpu_set_t) == sizeof(((struct plan *)NULL)->affinity), "cpu_set_t");
 
 static int seal(const struct block *block, struct error *err)

@@ -11,6 +11,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -302,6 +303,43 @@ static void test_credentials_and_limits(void **state)
 	stop(pid);
 }
 
+/* Most machines leave a thread no choice: what the kernel writes on the others. */
+static void test_credentials_speculation(void **state)
+{
+	static const struct {
+		const char *store_bypass, *indirect_branch;
+		uint32_t controls[CREDENTIALS_SPECULATION];
+	} cases[] = {
+		{ "vulnerable", "always enabled", { 0, 0 } },
+		{ "not vulnerable", "not affected", { 0, 0 } },
+		{ "globally mitigated", "always disabled", { 0, 0 } },
+		{ "thread vulnerable", "conditional enabled", { PR_SPEC_ENABLE, PR_SPEC_ENABLE } },
+		{ "thread mitigated", "conditional disabled",
+			{ PR_SPEC_DISABLE, PR_SPEC_DISABLE } },
+		{ "thread force mitigated", "conditional force disabled",
+			{ PR_SPEC_FORCE_DISABLE, PR_SPEC_FORCE_DISABLE } },
+		{ "thread mitigated in a way of the future", "unknown", { 0, 0 } },
+	};
+	int proc_fd = open("/proc/self", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	(void)state;
+	assert_true(proc_fd >= 0);
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct credentials creds;
+		char status[512];
+
+		snprintf(status, sizeof(status),
+			"Umask:\t0022\nUid:\t0\t0\t0\t0\nGid:\t0\t0\t0\t0\nGroups:\t\n"
+			"Speculation_Store_Bypass:\t%s\nSpeculationIndirectBranch:\t%s\n",
+			cases[i].store_bypass, cases[i].indirect_branch);
+		assert_int_equal(credentials_capture(&creds, proc_fd, status, NULL), 0);
+		assert_memory_equal(
+			creds.speculation, cases[i].controls, sizeof(creds.speculation));
+		credentials_finish(&creds);
+	}
+	close(proc_fd);
+}
+
 /* limits_apply() makes another process the like of the first. */
 static void test_limits_apply(void **state)
 {
@@ -532,6 +570,7 @@ int main(void)
 		cmocka_unit_test(test_stopped_target),
 		cmocka_unit_test(test_signals_are_kept),
 		cmocka_unit_test(test_credentials_and_limits),
+		cmocka_unit_test(test_credentials_speculation),
 		cmocka_unit_test(test_limits_apply),
 		cmocka_unit_test(test_cwd_outside),
 		cmocka_unit_test(test_cwd_in_chroot),
