@@ -19,7 +19,9 @@
 #define WIRE_LAUNCH_PATH WIRE_DIRECTORY "/launch"
 #define WIRE_ENTER_PATH WIRE_DIRECTORY "/enter"
 #define WIRE_GATE_PATH WIRE_DIRECTORY "/gate" /* the gate's socket */
-#define WIRE_CONTAINER_PATH "/c"	      /* the container view */
+#define WIRE_WHY_PATH WIRE_DIRECTORY "/why"
+#define WIRE_ASK_PATH WIRE_DIRECTORY "/ask" /* the socket of who runs sallyport why for it */
+#define WIRE_CONTAINER_PATH "/c"	    /* the container view */
 
 #define WIRE_SOCKET_FD 3 /* where a helper program finds its socket to the front */
 
@@ -35,6 +37,8 @@ enum wire_type {
 	WIRE_TRANSITION,   /* gate to front: struct wire_transition */
 	WIRE_TOOL,	   /* fs to gate: struct wire_tool */
 	WIRE_TOOL_RUNS,	   /* fs to gate: struct wire_tool_runs */
+	WIRE_WHY,	   /* launcher, as /.sallyport/why, to the front's process for it */
+	WIRE_WHY_ENDED,	   /* back: struct wire_why_ended */
 };
 
 struct wire_header {
@@ -157,6 +161,25 @@ struct wire_tool_runs {
 	/* The file that was executed, the working directory, the program's file (a script's
 	 * interpreter), the arguments: each with its NUL. */
 	char strings[];
+};
+
+#define WIRE_WHY_ARGS_MAX (64 << 10)
+
+/* What /.sallyport/why was told to run. Descriptors: standard input, output and error. */
+struct wire_why {
+	struct wire_header header;
+	uint32_t flags;		      /* WIRE_WHY_* */
+	uint32_t n_args;	      /* at least one */
+	char cwd[PATH_MAX];	      /* as the container has it; "": by the profile */
+	char args[WIRE_WHY_ARGS_MAX]; /* each with its NUL */
+};
+#define WIRE_WHY_VERBOSE 1u
+#define WIRE_WHY_JSON 2u
+#define WIRE_WHY_NO_RERUN 4u
+
+struct wire_why_ended {
+	struct wire_header header;
+	int32_t status; /* the exit status of sallyport why */
 };
 
 /* Sends SIZE bytes at MESSAGE, whose header is filled in. Returns 0 or a negative errno. */

@@ -253,6 +253,34 @@ static int take(struct options *o, int option, char *value, bool views)
 	}
 }
 
+/* What /.sallyport/why runs has the session's profile, and its reason. */
+static void set_why(struct session_options *session, const struct options *options)
+{
+	const struct {
+		const char *option, *value;
+	} given[] = {
+		{ "--type", options->engine },
+		{ "--user", options->user },
+		{ "--like", options->like },
+		{ "--workdir", session->cwd },
+		{ "--reason", session->reason },
+	};
+	size_t n = 0;
+
+	session->why[n++] = (char *)(uintptr_t) "sallyport";
+	session->why[n++] = (char *)(uintptr_t) "why";
+	for (size_t i = 0; i < ARRAY_SIZE(given); i++) {
+		if (given[i].value != NULL) {
+			session->why[n++] = (char *)(uintptr_t)given[i].option;
+			session->why[n++] = (char *)(uintptr_t)given[i].value;
+		}
+	}
+	if (session->degraded) {
+		session->why[n++] = (char *)(uintptr_t) "--degraded";
+	}
+	session->why[n] = NULL;
+}
+
 int options_parse(struct options *options, int argc, char **argv, bool views)
 {
 	int option;
@@ -281,6 +309,10 @@ int options_parse(struct options *options, int argc, char **argv, bool views)
 	options->session.argv = optind < argc ? argv + optind : NULL;
 	options->session.shares = options->shares;
 	options->session.subject = options->container;
+	options->session.container = options->container;
+	if (views) {
+		set_why(&options->session, options);
+	}
 	return -1;
 }
 

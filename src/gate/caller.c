@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "base/callers.h"
 #include "base/cleanup.h"
 #include "base/procfs.h"
 #include "base/str.h"
@@ -25,25 +26,6 @@ static const struct {
 	{ CAP_SETGID, "CAP_SETGID" },
 	{ CAP_SETPCAP, "CAP_SETPCAP" },
 };
-
-static int check_namespaces(const struct gate *gate, int proc_fd, pid_t pid, struct error *err)
-{
-	struct ns_id mnt;
-	struct ns_id user;
-	int r = procfs_ns_id(proc_fd, "mnt", &mnt, err);
-
-	if (r == 0) {
-		r = procfs_ns_id(proc_fd, "user", &user, err);
-	}
-	if (r < 0) {
-		return r;
-	}
-	if (ns_id_equal(&mnt, &gate->start.callers.container_mnt) ||
-		!ns_id_equal(&user, &gate->start.callers.our_user)) {
-		return error_set(err, EACCES, "process %d is not a tool of the session", pid);
-	}
-	return 0;
-}
 
 /*
  * The capabilities that the launcher will have, once the caller has become it: capabilities(7),
@@ -114,7 +96,7 @@ int caller_check(const struct gate *gate, pid_t pid, pid_t *tgid, struct error *
 	_cleanup_close_ int proc_fd = procfs_open(pid, err);
 	_cleanup_free_ char *status = NULL;
 	uint64_t process;
-	int r = proc_fd < 0 ? proc_fd : check_namespaces(gate, proc_fd, pid, err);
+	int r = proc_fd < 0 ? proc_fd : callers_check(&gate->start.callers, proc_fd, pid, err);
 
 	if (r == 0) {
 		r = procfs_status(proc_fd, &status, err);

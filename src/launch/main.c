@@ -4,7 +4,7 @@
  * plan, applies it to itself, and execs. Static, so that nothing but this file is looked up before
  * the transition; it reads no configuration, no environment but TERM, and allocates no memory.
  *
- * Three ways in:
+ * As /.sallyport/why it only asks for `sallyport why`: ask.h. Three ways in:
  *  - the gate put it in the place of a file of the container's in an execve: it runs as
  *    /.sallyport/launch with that call's arguments, traced by the gate;
  *  - a host tool runs /.sallyport/enter FILE ARG...: it asks the gate;
@@ -33,6 +33,7 @@
 #include "base/str.h"
 #include "base/wire.h"
 #include "launch/apply.h"
+#include "launch/ask.h"
 
 static int connect_gate(struct error *err)
 {
@@ -345,6 +346,15 @@ static int run(int argc, char **argv, const struct wire_plan *wire, const int *f
 	return exit_of_exec(code);
 }
 
+/* By whatever path its file was executed. */
+static bool is_why(void)
+{
+	const char *execfn = (const char *)getauxval(AT_EXECFN);
+	const char *name = execfn != NULL ? strrchr(execfn, '/') : NULL;
+
+	return name != NULL && str_equal(name, strrchr(WIRE_WHY_PATH, '/'));
+}
+
 int main(int argc, char **argv)
 {
 	static struct wire_plan wire;
@@ -353,6 +363,14 @@ int main(int argc, char **argv)
 
 	/* From here on nothing in the container may look into this process: ptrace(2), dumpable. */
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	if (is_why()) {
+		int r = ask_why(argc, argv, &err);
+
+		if (r < 0) {
+			log_error("%s", err.message);
+		}
+		return r < 0 ? EXIT_OURS : r;
+	}
 	int sock = plan_socket(argc, argv, &err);
 	int n = sock < 0 ? sock
 			 : wire_receive_some(

@@ -21,6 +21,7 @@
 #include "base/reap.h"
 #include "base/str.h"
 #include "gate/gate.h"
+#include "session/ask.h"
 #include "session/callers.h"
 #include "session/child.h"
 #include "session/helper.h"
@@ -44,8 +45,9 @@ struct attach {
 	struct view host;
 	struct view container;
 	struct helper gate;
-	int tools[2]; /* from the host view's server to the gate */
-	int exec_fd;  /* where there is no server: fanotify group of what is executed; else -1 */
+	struct helper ask; /* serves /.sallyport/why */
+	int tools[2];	   /* from the host view's server to the gate */
+	int exec_fd; /* where there is no server: fanotify group of what is executed; else -1 */
 	struct terminal terminal;
 	struct world world;
 	int mnt_fd; /* the session's mount namespace, until the gate has ended: its number is not
@@ -409,6 +411,14 @@ static void end_tools(struct attach *a, const struct ns_id *mnt)
 	}
 }
 
+static int start_ask(struct attach *a, struct error *err)
+{
+	struct wire_callers callers;
+	int r = callers_describe(&callers, &a->profile->namespaces, err);
+
+	return r < 0 ? r : ask_start(&a->ask, a->world.ask_fd, &callers, a->options, err);
+}
+
 static int run(struct attach *a, struct error *err)
 {
 	struct wire_ready go;
@@ -440,8 +450,14 @@ static int run(struct attach *a, struct error *err)
 		kill(pid, SIGKILL);
 		return blame(a, r, err);
 	}
-	r = watch(a, pid, err);
+	r = start_ask(a, err);
+	if (r == 0) {
+		r = watch(a, pid, err);
+	} else {
+		kill(pid, SIGKILL);
+	}
 	end_tools(a, &mnt);
+	helper_stop(&a->ask);
 	return r;
 }
 
@@ -459,7 +475,7 @@ int session_attach(
 		.streams = STREAMS_NONE,
 		.mnt_fd = -1,
 		.terminal = { .master_fd = -1, .slave_fd = -1, .devpts_fd = -1 },
-		.world = { .host_fd = -1, .listen_fd = -1 },
+		.world = { .host_fd = -1, .listen_fd = -1, .ask_fd = -1 },
 	};
 
 	int r = label_check(profile, true, options->trail, err);

@@ -16,6 +16,7 @@
 #include "policy/profile.h"
 
 #define SESSION_REASON_MAX 500 /* bytes of --reason */
+#define SESSION_WHY_MAX 16
 
 /* Whether the session's terminal, or its output where it has none, is recorded. */
 struct session_record {
@@ -50,6 +51,9 @@ struct session_options {
 	bool degraded;	    /* go on where a part of the profile can't be copied */
 	char **shares;	    /* --share: host directories, NULL-terminated */
 	const char *reason; /* --reason, NULL: none */
+	const char *container; /* as the operator named it */
+	/* The command line of /.sallyport/why up to the container, NULL-terminated. */
+	char *why[SESSION_WHY_MAX + 1];
 	struct session_record record;
 	struct recording *recording;	   /* NULL: none; the caller's */
 	const struct audit_session *audit; /* who is where, for records; NULL where trail is */

@@ -61,24 +61,25 @@ static int copy_launcher(int dir_fd, struct error *err)
 		}
 		left -= n;
 	}
-	if (linkat(dir_fd, "launch", dir_fd, "enter", 0) < 0) {
+	if (linkat(dir_fd, "launch", dir_fd, "enter", 0) < 0 ||
+		linkat(dir_fd, "launch", dir_fd, "why", 0) < 0) {
 		return error_set(err, errno, "link the launcher");
 	}
 	return 0;
 }
 
 /* A name in the session's directory, by its descriptor: it is mounted nowhere yet. */
-static int listen_at(int dir_fd, struct error *err)
+static int listen_at(int dir_fd, const char *path, struct error *err)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	const char *name = strrchr(WIRE_GATE_PATH, '/');
+	const char *name = strrchr(path, '/');
 	_cleanup_close_ int sock =
 		socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
 	snprintf(address.sun_path, sizeof(address.sun_path), "/proc/self/fd/%d%s", dir_fd, name);
 	if (sock < 0 || bind(sock, (struct sockaddr *)&address, sizeof(address)) < 0 ||
 		listen(sock, SOMAXCONN) < 0) {
-		return error_set(err, errno, "make the gate's socket");
+		return error_set(err, errno, "make the socket %s", path);
 	}
 	return steal_fd(&sock);
 }
@@ -105,9 +106,10 @@ static int add_launcher(struct world *world, struct error *err)
 	if (r < 0) {
 		return r;
 	}
-	world->listen_fd = listen_at(fd, err);
-	if (world->listen_fd < 0) {
-		return world->listen_fd;
+	world->listen_fd = listen_at(fd, WIRE_GATE_PATH, err);
+	world->ask_fd = world->listen_fd < 0 ? -1 : listen_at(fd, WIRE_ASK_PATH, err);
+	if (world->ask_fd < 0) {
+		return -err->code;
 	}
 	if (mount_setattr(fd, "", AT_EMPTY_PATH, &read_only, sizeof(read_only)) < 0) {
 		return error_set(err, errno, "make the launcher's directory read-only");
@@ -201,7 +203,7 @@ static int add_dev(struct world *world, const struct tree *tree, const struct te
 int world_prepare(struct world *world, int host_fd, int container_fd, const struct tree *tree,
 	const struct terminal *terminal, const struct session_options *options, struct error *err)
 {
-	*world = (struct world){ .host_fd = host_fd, .listen_fd = -1 };
+	*world = (struct world){ .host_fd = host_fd, .listen_fd = -1, .ask_fd = -1 };
 	int r = options->native_host ? host_add(world, options->read_only, err) : 0;
 	int container = r == 0 ? fcntl(container_fd, F_DUPFD_CLOEXEC, 0) : -1;
 
@@ -287,9 +289,10 @@ void world_finish(struct world *world)
 		return;
 	}
 	cleanup_close(&world->listen_fd);
+	cleanup_close(&world->ask_fd);
 	for (size_t i = 0; i < world->count; i++) {
 		close(world->mounts[i].fd);
 		free(world->mounts[i].path);
 	}
-	*world = (struct world){ .host_fd = -1, .listen_fd = -1 };
+	*world = (struct world){ .host_fd = -1, .listen_fd = -1, .ask_fd = -1 };
 }

@@ -25,12 +25,13 @@ struct world_mount {
 struct world {
 	int host_fd;   /* the host view's mount; borrowed */
 	int listen_fd; /* the gate's socket, bound in the launcher's directory */
+	int ask_fd;    /* that of ask.h, beside it */
 	struct world_mount mounts[WORLD_MOUNTS_MAX]; /* in the order in which they are attached */
 	size_t count;
 };
 
 /*
- * Makes the launcher's directory with the gate's socket, and copies what the session takes over
+ * Makes the launcher's directory with its sockets, and copies what the session takes over
  * from the host: /dev, what is mounted below /sys, the --share directories; and from TREE the
  * container's pts, shm and mqueue. HOST_FD and CONTAINER_FD are the views' mounts.
  */

@@ -347,11 +347,44 @@ static bool ask_layer(struct inquiry *q, enum layer layer)
 	return true;
 }
 
+/* The call works with LIFTS, of which none can be left out. */
+static void tell_layer_needed(struct inquiry *q, const struct lifts *lifts, enum layer layer)
+{
+	struct verdict *verdict = new_verdict(q);
+	struct refusal now = *q->refusal;
+	struct lsm_denial denial;
+
+	now.error = q->error;
+	tell_layer(verdict, q->question->profile, &now, layer);
+	if (layer == LAYER_LSM && deny_capability(q, lifts->capabilities, &denial)) {
+		tell_denial(verdict, &denial);
+	}
+	prove(q, verdict, lifts);
+}
+
+/* Its capabilities: those for files alone stand for the file's own rights, the others behind. */
+static void tell_capabilities_needed(struct inquiry *q, const struct lifts *lifts)
+{
+	uint64_t all = lifts->capabilities & ~q->lifts.capabilities;
+	const uint64_t parts[] = { all & FILE_CAPABILITIES, all & ~FILE_CAPABILITIES };
+	bool apart = q->error == EACCES && q->refusal->call.path[0] != '\0';
+
+	for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
+		uint64_t mask = apart ? parts[i] : i == 0 ? all : 0;
+
+		if (mask != 0) {
+			struct verdict *verdict = new_verdict(q);
+
+			tell_capabilities(verdict, q->question->profile, &q->refusal->call, mask);
+			prove(q, verdict, lifts);
+		}
+	}
+}
+
 /* All that can be lifted, and then the fewest of it: they refuse one behind the other. */
 static bool ask_all(struct inquiry *q)
 {
 	uint64_t lacking = own_capabilities() & ~q->refusal->effective;
-	struct lsm_denial denial;
 	struct lifts lifts = with_capabilities(q->lifts, lacking);
 
 	for (int layer = 0; layer < LAYER_COUNT; layer++) {
@@ -384,23 +417,11 @@ static bool ask_all(struct inquiry *q)
 		return false;
 	}
 	for (int layer = 0; layer < LAYER_COUNT; layer++) {
-		if (!lifts.layers[layer] || q->lifts.layers[layer]) {
-			continue;
+		if (layer == LAYER_CAPABILITIES && lifts.layers[layer]) {
+			tell_capabilities_needed(q, &lifts);
+		} else if (lifts.layers[layer] && !q->lifts.layers[layer]) {
+			tell_layer_needed(q, &lifts, (enum layer)layer);
 		}
-		struct verdict *verdict = new_verdict(q);
-		struct refusal now = *q->refusal;
-
-		now.error = q->error;
-		if (layer == LAYER_CAPABILITIES) {
-			tell_capabilities(verdict, q->question->profile, &q->refusal->call,
-				lifts.capabilities);
-		} else {
-			tell_layer(verdict, q->question->profile, &now, (enum layer)layer);
-		}
-		if (layer == LAYER_LSM && deny_capability(q, lifts.capabilities, &denial)) {
-			tell_denial(verdict, &denial);
-		}
-		prove(q, verdict, &lifts);
 	}
 	return q->explanation->solved;
 }

@@ -76,7 +76,7 @@ def ours(fronts):
                 exe = os.path.basename(os.readlink("/proc/%s/exe" % child))
             except OSError:
                 continue
-            if exe.startswith("sallyport-"):
+            if exe.startswith("sallyport"):
                 yield int(child), exe
 
 

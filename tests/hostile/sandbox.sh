@@ -73,4 +73,10 @@ for name in sallyport sallyport-fs sallyport-gate; do
 			"$(cat /proc/"$pid"/task/*/status | grep -E '^(CapPrm|NoNewPrivs|Seccomp):' | sort -u | wc -l)" 3
 	done
 done
+# What starts sallyport why for a tool keeps its rights, and nothing else of the front's.
+asked=$(helpers sallyport-why)
+is "sallyport-why: one" "$(wc -w <<<"$asked")" 1
+is "sallyport-why: its descriptors" "$(for fd in /proc/"$asked"/fd/*; do readlink "$fd"; done | sed 's/:.*//' | xargs)" \
+	"/dev/null /dev/null /dev/null socket socket"
+is "sallyport-why: no terminal" "$(awk '{ print $7 }' "/proc/$asked/stat")" 0
 finish

@@ -201,11 +201,12 @@ start_podman()
 # --- runc
 
 # runc_bundle BUNDLE EDIT: `runc spec` with our init and its environment, then the Python code EDIT on
-# the dictionary c.
+# the dictionary c, and that of RUNC_LABEL where a test gives each container a label; RUNC_FILES_LABEL is
+# then SELinux' of its files.
 runc_bundle()
 {
 	(cd "$1" && rm -f config.json && runc spec) || return 1
-	python3 - "$1/config.json" "$2" "$(printf '%s\n' "${INIT[@]}")" \
+	python3 - "$1/config.json" "$2${RUNC_LABEL-}" "$(printf '%s\n' "${INIT[@]}")" \
 		"$(printf '%s\n' "${ENVIRONMENT[@]}")" <<-'END'
 		import json, sys
 		path, edit, init, env = sys.argv[1:]
@@ -216,6 +217,8 @@ runc_bundle()
 		with open(path, "w") as f:
 		    json.dump(c, f, indent=1)
 	END
+	[ -z "${RUNC_FILES_LABEL-}" ] ||
+		(cd "$1" && chcon -R "$RUNC_FILES_LABEL" "$(jq -r .root.path config.json)")
 }
 
 # A filter under which a careless joiner can't do its work: what it needs is forbidden.

@@ -13,6 +13,7 @@ fi
 mount -t tmpfs -o mode=755 tmpfs /mnt || exit 1
 for folder in etc run var/log; do
 	mkdir -p "/mnt/$folder/upper" "/mnt/$folder/work"
+	[ ! -e /sys/fs/selinux/enforce ] || chcon --reference "/$folder" "/mnt/$folder/upper"
 	mount -t overlay overlay \
 		-o "lowerdir=/$folder,upperdir=/mnt/$folder/upper,workdir=/mnt/$folder/work" "/$folder" || exit 1
 done

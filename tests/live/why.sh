@@ -144,7 +144,7 @@ devices	open: EPERM by cgroup	open:/dev/fuse,2
 devices	open: EPERM by cgroup	open:/dev/kmsg,0
 devices	open: EPERM by cgroup	open:/dev/kmsg,2
 devices	execve: EACCES by dac	execve:/bin/not-executable
-devices_user	open: EACCES by dac, cgroup	open:/dev/mem,0
+devices_user	open: EACCES by dac, cgroup	open:/dev/fuse,2
 pids	clone: EAGAIN by cgroup	/trouble fork
 nnp	setresuid: EPERM by no_new_privs	/trouble-setuid setuid
 nnp	socket: EPERM by no_new_privs	/trouble-caps ping
@@ -297,6 +297,35 @@ matches "a rule for exec: not without the term" "$(without --without seccomp "$N
 rules <<<'allow unset to exec on engine runc with without;'
 matches "with it" "$(without --without seccomp "$NAME" -- true)" '^status 0'
 rm /etc/sallyport/rules.d/50-why.conf
+
+# From within a session: as outside, with the tool's own terminal and pipes, and recorded as one of its own.
+start root
+inside() { timeout 60 "$SALLYPORT" attach --reason "ticket 10" "$NAME" -- "$@" </dev/null 2>&1; }
+is "from within a session: as from outside" "$(inside sh -c '/.sallyport/why chroot /; echo "status $?"')" \
+	"$(why "$NAME" -- chroot / 2>&1; echo "status $?")"
+matches "a path of the session's, its working directory" "$(inside sh -c 'cd /c/data && /.sallyport/why -v /c/bin/busybox pwd')" \
+	'^/data.status 0: nothing'
+matches "as JSON, read by a tool" "$(inside sh -c '/.sallyport/why --json --no-rerun chroot / 2>/dev/null | jq -c ".refusals[0].refused_by[0].certainty"')" \
+	'^"guess"$'
+is "the status is the command's" "$(inside sh -c 'for s in 0 1 77; do /.sallyport/why sh -c "exit $s" >/dev/null; echo $?; done' | xargs)" "0 1 77"
+matches "without a command" "$(inside sh -c '/.sallyport/why; echo "status $?"')" 'no program named .usage: .*status 125'
+matches "with an option that it lacks" "$(inside sh -c '/.sallyport/why --user app id; echo "status $?"')" 'no option --user .usage: .*status 125'
+matches "with too much" "$(inside sh -c '/.sallyport/why echo "$(head -c 70000 /dev/zero | tr "\0" x)"; echo "status $?"')" \
+	'65536 bytes of arguments.*outside the session.*status 125'
+matches "only root's tools are served" "$(inside setpriv --reuid 1000 --clear-groups /.sallyport/why id)" 'Permission denied .run it as root'
+rm -f "$JOURNAL"
+inside /.sallyport/why chroot / >"$T/out"
+is "it is recorded as a session of its own, with the reason" "$(events begin '"\(.command) \(.reason)"' | xargs)" \
+	"attach ticket 10 why ticket 10"
+rules <<<'allow unset to attach on engine runc;'
+matches "by the rules it is what why is" "$(inside sh -c '/.sallyport/why chroot /; echo "status $?"')" 'no rule allows.*status 125'
+rm /etc/sallyport/rules.d/50-why.conf
+rm -f "$JOURNAL"
+inside sh -c '/.sallyport/why sleep 1000 & sleep 1; kill $!; wait $!; echo "status $?"' >"$T/out"
+is "it ends with who asked" "$(grep status "$T/out")" "status 143"
+is "and has its end in the journal" "$(jq -r .event "$JOURNAL" | grep -cx end)" 2
+inside sh -c '/.sallyport/why sleep 1000 & sleep 1' >"$T/out"
+is "and with the session" "$(pgrep -fx 'sleep 1000'; jq -r .event "$JOURNAL" | grep -cx end)" 4
 
 # ^C, in the first run and in a later one, also where the program does not heed it.
 interrupted()

@@ -82,7 +82,7 @@ def devices(c):
     no_filter(c)
     configs.device_rules(c)
     for device in c["linux"]["devices"]:
-        if device["path"] == "/dev/mem":
+        if device["path"] == "/dev/fuse":
             device["fileMode"] = 0o600
 
 

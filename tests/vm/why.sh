@@ -105,5 +105,10 @@ while IFS=$'\t' read -r kind wanted words command; do
 	esac
 	[ "$said" = "$wanted" ] || diag "$out"
 done <<<"$corpus"
+# From within a session.
+out=$(piped "$SALLYPORT" attach "${pids[plain]}" -- sh -c '/.sallyport/why --json /c/bin/cat /vol/other; echo "status $?"')
+is "from within a session" "$(sed '$d' <<<"$out" | jq -r '.refusals[0] | "\(.syscall) \(.refused_by[0].layer) \(.refused_by[0].certainty)"'; tail -n 1 <<<"$out")" \
+	"openat lsm proven
+status 1"
 nothing_left "why"
 finish
