@@ -24,8 +24,6 @@
 #define REQUEST_TIMEOUT_MS 200
 #define NAME "sallyport-why"
 #define KEPT_ABOVE 5
-/* Options of the session, those of a request, the container, the arguments. */
-#define ARGV_MAX (SESSION_WHY_MAX + 8 + WIRE_WHY_ARGS_MAX / 2)
 
 static int check_peer(int sock, const struct wire_callers *callers, struct error *err)
 {
@@ -43,11 +41,7 @@ static int check_peer(int sock, const struct wire_callers *callers, struct error
 	return r;
 }
 
-/*
- * The command line for REQUEST, whose strings it points into; ARGV has room for ARGV_MAX. Returns 0
- * or -EPROTO.
- */
-static int make_argv(const struct session_options *options, struct wire_why *request, char **argv,
+int ask_command(const struct session_options *options, struct wire_why *request, char **argv,
 	struct error *err)
 {
 	static const struct {
@@ -83,7 +77,7 @@ static int make_argv(const struct session_options *options, struct wire_why *req
 		size_t left = (size_t)(end - p);
 		size_t length = strnlen(p, left);
 
-		if (length == left || n + 1 >= ARGV_MAX) {
+		if (length == left || n == ASK_ARGV_MAX) {
 			return error_set(err, EPROTO, "understand the request");
 		}
 		argv[n++] = p;
@@ -144,7 +138,7 @@ static int serve(int sock, const struct wire_callers *callers,
 {
 	const struct timeval timeout = { .tv_usec = REQUEST_TIMEOUT_MS * 1000 };
 	static struct wire_why request;
-	static char *argv[ARGV_MAX + 1];
+	static char *argv[ASK_ARGV_MAX + 1];
 	struct wire_why_ended ended;
 	int fds[STDERR_FILENO + 1];
 	pid_t pid;
@@ -156,7 +150,7 @@ static int serve(int sock, const struct wire_callers *callers,
 			sock, WIRE_WHY, &request, sizeof(request), fds, ARRAY_SIZE(fds), err);
 	}
 	if (r == 0) {
-		r = make_argv(options, &request, argv, err);
+		r = ask_command(options, &request, argv, err);
 	}
 	if (r == 0) {
 		r = spawn(argv, fds, &pid, err);

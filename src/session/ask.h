@@ -19,4 +19,14 @@
 int ask_start(struct helper *helper, int listen_fd, const struct wire_callers *callers,
 	const struct session_options *options, struct error *err);
 
+/* Options of the session, those of a request, the container, the arguments. */
+#define ASK_ARGV_MAX (SESSION_WHY_MAX + 8 + WIRE_WHY_ARGS_MAX)
+
+/*
+ * The command line that REQUEST, as a tool has sent it, comes to: pointers into REQUEST and
+ * OPTIONS, and a NULL, in ARGV, which has room for ASK_ARGV_MAX + 1. Returns 0 or -EPROTO.
+ */
+int ask_command(const struct session_options *options, struct wire_why *request, char **argv,
+	struct error *err);
+
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Messages as another process may write them, to each of our receivers: by the first byte, the
- * plain ones of either side, what the gate is told of host tools, or what a tool asks the gate for.
+ * plain ones of either side, what the gate is told of host tools, or what a tool asks for.
  * Whatever comes, what is taken is whole, and no descriptor stays.
  */
 #include <fcntl.h>
@@ -22,6 +22,7 @@
 #include "gate/gate.h"
 #include "gate/resolve.h"
 #include "gate/state.h"
+#include "session/ask.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -38,6 +39,8 @@ static const struct {
 	{ WIRE_PLAN, sizeof(struct wire_plan), PLAN_FDS_MAX },
 	{ WIRE_SESSION, sizeof(struct wire_session), 0 },
 	{ WIRE_TRANSITION, sizeof(struct wire_transition), 0 },
+	{ WIRE_WHY, sizeof(struct wire_why), STDERR_FILENO + 1 },
+	{ WIRE_WHY_ENDED, sizeof(struct wire_why_ended), 0 },
 };
 
 /* What tools.c has from steps.c, which needs all of the gate. */
@@ -88,6 +91,7 @@ static void plain(const uint8_t *data, size_t size, const int socks[2])
 		struct wire_fs_start fs;
 		struct wire_gate_start gate;
 		struct wire_plan plan;
+		struct wire_why why;
 	} message;
 	struct error err = { 0 };
 	size_t which = data[0] % ARRAY_SIZE(expected);
@@ -168,6 +172,58 @@ static void enter(const uint8_t *data, size_t size)
 	}
 }
 
+static bool within(const char *string, const void *start, size_t size)
+{
+	const char *first = start;
+
+	return string >= first && string < first + size &&
+	       terminated(string, size - (size_t)(string - first));
+}
+
+/* What a tool asks for comes to a command line in which nothing of its own stands for an option. */
+static void why(const uint8_t *data, size_t size)
+{
+	static struct wire_why request;
+	static char *argv[ASK_ARGV_MAX + 1];
+	char first[] = "sallyport";
+	struct session_options options = { .container = "web", .why = { first } };
+	struct error err = { 0 };
+	size_t given = 0;
+	size_t n = 0;
+
+	if (size < sizeof(request.flags) + sizeof(request.n_args) + 1) {
+		return;
+	}
+	memset(&request, data[0], sizeof(request));
+	memcpy(&request.flags, data + 1, sizeof(request.flags));
+	memcpy(&request.n_args, data + 1 + sizeof(request.flags), sizeof(request.n_args));
+	data += 1 + sizeof(request.flags) + sizeof(request.n_args);
+	size -= 1 + sizeof(request.flags) + sizeof(request.n_args);
+	memcpy(request.cwd, data, size < sizeof(request.cwd) ? size : sizeof(request.cwd));
+	memcpy(request.args, data, size < sizeof(request.args) ? size : sizeof(request.args));
+	if (ask_command(&options, &request, argv, &err) < 0) {
+		return;
+	}
+	while (argv[n] != NULL && !str_equal(argv[n], "--")) {
+		if (str_equal(argv[n], "--workdir") && argv[++n] != request.cwd) {
+			abort();
+		}
+		n++;
+	}
+	if (argv[n] == NULL || argv[n + 1] != options.container || !str_equal(argv[n + 2], "--") ||
+		!terminated(request.cwd, sizeof(request.cwd))) {
+		abort();
+	}
+	for (n += 3; argv[n] != NULL; n++, given++) {
+		if (!within(argv[n], request.args, sizeof(request.args))) {
+			abort();
+		}
+	}
+	if (given != request.n_args) {
+		abort();
+	}
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	int socks[2];
@@ -180,12 +236,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		abort();
 	}
 	int first = socks[0];
-	switch (data[0] % 4) {
+	switch (data[0] % 5) {
 	case 0:
 		tools(data + 1, size - 1, socks);
 		break;
 	case 1:
 		enter(data + 1, size - 1);
+		break;
+	case 4:
+		why(data + 1, size - 1);
 		break;
 	default:
 		plain(data + 1, size - 1, socks);
