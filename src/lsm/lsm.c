@@ -9,6 +9,7 @@
 #include "base/cleanup.h"
 #include "base/procfs.h"
 #include "base/str.h"
+#include "lsm/apparmor_log.h"
 #include "lsm/backend.h"
 
 /*
@@ -90,6 +91,12 @@ bool lsm_denies_capability(const struct lsm_labels *labels, unsigned int cap, co
 		}
 	}
 	return false;
+}
+
+bool lsm_logged_denial(
+	const struct lsm_labels *labels, pid_t pid, int64_t since, struct lsm_denial *denial)
+{
+	return labels->of[LSM_APPARMOR].text[0] != '\0' && apparmor_log_find(pid, since, denial);
 }
 
 static bool is_there(const char *file)

@@ -9,6 +9,8 @@
 #define LSM_LSM_H
 
 #include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
 #include <stddef.h>
 
 #include "base/error.h"
@@ -92,6 +94,13 @@ bool lsm_denies_file(const struct lsm_labels *labels, int fd, const char *path, 
  */
 bool lsm_denies_capability(const struct lsm_labels *labels, unsigned int cap, const char *name,
 	bool user_namespace, struct lsm_denial *denial);
+
+/*
+ * What AppArmor has recorded of a denial to process PID at SINCE (seconds since 1970) or later:
+ * where its library can't be asked. A deny rule that is not audited keeps it out of the log.
+ */
+bool lsm_logged_denial(
+	const struct lsm_labels *labels, pid_t pid, int64_t since, struct lsm_denial *denial);
 
 /* How the transition will come about, for lsm_check(). */
 struct lsm_transition {

@@ -31,6 +31,7 @@ const char *const cause_names[CAUSE_COUNT] = {
 	[CAUSE_DAC] = "dac",
 	[CAUSE_MOUNT] = "mount",
 	[CAUSE_USER_NAMESPACE] = "user namespace",
+	[CAUSE_LANDLOCK] = "landlock",
 	[CAUSE_KERNEL] = "kernel",
 };
 
@@ -327,11 +328,28 @@ static bool ask_label(struct inquiry *q)
 
 /* layers as a whole */
 
+static bool is_there(const struct inquiry *q, enum layer layer)
+{
+	return layer == LAYER_LANDLOCK ? q->refusal->landlocked
+				       : lift_possible(q->question->profile, layer);
+}
+
+/* What the first run has left in the log says more. */
+static void tell_logged(const struct inquiry *q, struct verdict *verdict)
+{
+	struct lsm_denial denial;
+
+	if (lsm_logged_denial(&q->question->profile->labels, q->refusal->pid,
+		    q->question->first->since, &denial)) {
+		tell_denial(verdict, &denial);
+	}
+}
+
 static bool ask_layer(struct inquiry *q, enum layer layer)
 {
 	struct lifts lifts = q->lifts;
 
-	if (lifts.layers[layer] || !lift_possible(q->question->profile, layer)) {
+	if (lifts.layers[layer] || !is_there(q, layer)) {
 		return false;
 	}
 	lifts.layers[layer] = true;
@@ -343,6 +361,9 @@ static bool ask_layer(struct inquiry *q, enum layer layer)
 
 	now.error = q->error;
 	tell_layer(verdict, q->question->profile, &now, layer);
+	if (layer == LAYER_LSM) {
+		tell_logged(q, verdict);
+	}
 	prove(q, verdict, &lifts);
 	return true;
 }
@@ -358,6 +379,8 @@ static void tell_layer_needed(struct inquiry *q, const struct lifts *lifts, enum
 	tell_layer(verdict, q->question->profile, &now, layer);
 	if (layer == LAYER_LSM && deny_capability(q, lifts->capabilities, &denial)) {
 		tell_denial(verdict, &denial);
+	} else if (layer == LAYER_LSM) {
+		tell_logged(q, verdict);
 	}
 	prove(q, verdict, lifts);
 }
@@ -389,8 +412,7 @@ static bool ask_all(struct inquiry *q)
 
 	for (int layer = 0; layer < LAYER_COUNT; layer++) {
 		if (layer != LAYER_CAPABILITIES) {
-			lifts.layers[layer] =
-				lift_possible(q->question->profile, (enum layer)layer);
+			lifts.layers[layer] = is_there(q, (enum layer)layer);
 		}
 	}
 	q->undecided = false;
@@ -436,6 +458,10 @@ static void give_up(struct inquiry *q)
 	if (q->rerun) {
 		/* The others were tried. */
 		known &= ~own_capabilities();
+	}
+	if (q->refusal->landlocked && !q->question->rerun) {
+		tell_layer(verdict, q->question->profile, q->refusal, LAYER_LANDLOCK);
+		return;
 	}
 	if (str_equal(q->name, "ptrace") && q->refusal->call.args[0] == 0) {
 		snprintf(verdict->detail, sizeof(verdict->detail),
@@ -562,8 +588,8 @@ static void inquire(struct inquiry *q)
 			return;
 		}
 		if (q->rerun && (ask_layer(q, LAYER_NO_NEW_PRIVS) || ask_capability(q) ||
-					ask_layer(q, LAYER_LSM) || ask_layer(q, LAYER_CGROUP) ||
-					ask_all(q))) {
+					ask_layer(q, LAYER_LANDLOCK) || ask_layer(q, LAYER_LSM) ||
+					ask_layer(q, LAYER_CGROUP) || ask_all(q))) {
 			return;
 		}
 		give_up(q);

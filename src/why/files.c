@@ -217,11 +217,11 @@ static bool look_at_mount(struct verdict *verdict, const struct profile *profile
 
 	snprintf(at, sizeof(at), "%s", path);
 	_cleanup_close_ int fd = open_nearest(profile->namespaces.root_fd, at);
-	if (fd < 0 || fstatvfs(fd, &vfs) < 0 || fstat(fd, &st) < 0) {
-		return false;
-	}
 	if (refusal->error == EROFS) {
+		/* Nothing else is said so, even where the file can't be looked at. */
 		flag = "read-only";
+	} else if (fd < 0 || fstatvfs(fd, &vfs) < 0 || fstat(fd, &st) < 0) {
+		return false;
 	} else if (refusal->error == EACCES && str_starts_with(name, "execve") &&
 		   (vfs.f_flag & ST_NOEXEC) != 0) {
 		flag = "noexec";
@@ -235,7 +235,10 @@ static bool look_at_mount(struct verdict *verdict, const struct profile *profile
 	verdict->cause = CAUSE_MOUNT;
 	verdict->certainty = CERTAINTY_EXACT;
 	snprintf(verdict->detail, sizeof(verdict->detail), "%s is on a mount that is %s",
-		at[0] != '\0' ? at : "/", flag);
+		fd < 0		? path
+		: at[0] != '\0' ? at
+				: "/",
+		flag);
 	snprintf(verdict->change, sizeof(verdict->change), "%s",
 		str_equal(flag, "read-only")
 			? "a volume or --tmpfs at that place; without --read-only or :ro"

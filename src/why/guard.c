@@ -120,7 +120,8 @@ static bool matters(const struct thread *t, const char *name, const struct lifts
 	const uint64_t new_namespaces = 0x7e020000; /* CLONE_NEWNS to CLONE_NEWNET */
 	uint64_t used = capabilities_of(&t->call, name);
 	bool file = lifts->layers[LAYER_NO_NEW_PRIVS];
-	bool other = lifts->layers[LAYER_LSM] || lifts->layers[LAYER_CGROUP];
+	bool other = lifts->layers[LAYER_LSM] || lifts->layers[LAYER_CGROUP] ||
+		     lifts->layers[LAYER_LANDLOCK];
 
 	if (!file && !other && lifts->capabilities == 0) {
 		return false; /* The filters are in force for all but the call that is watched. */
@@ -180,7 +181,12 @@ bool guard_kills(uint32_t answer)
 	       action == SECCOMP_RET_TRAP;
 }
 
-/* T sees ERROR, and its call is not made. */
+bool guard_is_landlock(const struct call *call)
+{
+	return call->arch == AUDIT_ARCH_X86_64 && call->nr == SYS_landlock_restrict_self;
+}
+
+/* T sees ERROR (0: that it succeeded), and its call is not made. */
 static void answer(struct observation *o, struct thread *t, int error)
 {
 	static const uint64_t nothing[6];
@@ -259,6 +265,10 @@ void guard_entry(struct observation *o, struct thread *t)
 	}
 	if (evading) {
 		answer(o, t, ENOSYS);
+		return;
+	}
+	if (lifts->layers[LAYER_LANDLOCK] && guard_is_landlock(&t->call)) {
+		answer(o, t, 0);
 		return;
 	}
 	if (!mattering) {

@@ -13,6 +13,7 @@ const char *const layer_names[LAYER_COUNT] = {
 	[LAYER_NO_NEW_PRIVS] = "no_new_privs",
 	[LAYER_LSM] = "the security module's label",
 	[LAYER_CGROUP] = "the cgroups",
+	[LAYER_LANDLOCK] = "its own Landlock rules",
 };
 
 /* The label of who is not confined, of the module of KIND; NULL: there is none that is sure. */
@@ -23,7 +24,7 @@ static const char *unconfined(enum lsm_kind kind)
 				     : NULL;
 }
 
-/* As an operator names them. */
+/* As an operator names those that he can leave out. */
 static const char *const words[LAYER_COUNT] = {
 	[LAYER_SECCOMP] = "seccomp",
 	[LAYER_CAPABILITIES] = "caps",
@@ -37,8 +38,8 @@ static enum layer layer_of(const char *word, size_t n)
 {
 	int layer = 0;
 
-	while (layer < LAYER_COUNT &&
-		(strlen(words[layer]) != n || strncmp(words[layer], word, n) != 0)) {
+	while (layer < LAYER_COUNT && (words[layer] == NULL || strlen(words[layer]) != n ||
+					      strncmp(words[layer], word, n) != 0)) {
 		layer++;
 	}
 	return (enum layer)layer;

@@ -19,6 +19,7 @@ enum layer {
 	LAYER_NO_NEW_PRIVS,
 	LAYER_LSM,
 	LAYER_CGROUP,
+	LAYER_LANDLOCK, /* of the program itself: the profile has none of it */
 	LAYER_COUNT
 };
 

@@ -111,6 +111,7 @@ static void add(struct observation *o, struct call *call, pid_t tid, int error)
 	struct refusal *refusal = &run->refusals[run->n_refusals++];
 	*refusal =
 		(struct refusal){ .call = *call, .error = error, .times = 1, .last = ++o->clock };
+	refusal->landlocked = run->landlocked;
 	describe_caller(refusal, tid);
 }
 
@@ -126,6 +127,7 @@ static void returned(struct observation *o, struct thread *t, int error)
 					     t->answer == (SECCOMP_RET_ERRNO | (uint32_t)error));
 
 	o->run->calls++;
+	o->run->landlocked |= error == 0 && guard_is_landlock(&t->call);
 	if (refused) {
 		guard_describe(t);
 		add(o, &t->call, t->tid, error);

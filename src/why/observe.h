@@ -50,6 +50,8 @@ void guard_describe(struct thread *t);
 void guard_remember(struct run *run, const struct call *call, int error);
 /* Might a repetition have to know how T's call ended? */
 bool guard_is_of_interest(const struct thread *t);
+/* Does CALL put Landlock rules on its thread? */
+bool guard_is_landlock(const struct call *call);
 /* In a repetition, at the entry to T's call: lets it pass, answers it, or ends the program. */
 void guard_entry(struct observation *o, struct thread *t);
 /* Ends the program; WORDS go on from "it was ended". */

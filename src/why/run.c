@@ -130,6 +130,7 @@ int run_program(struct run **out, const struct profile *profile,
 	}
 	block_signals(&before);
 	fflush(NULL);
+	run->since = time(NULL);
 	pid_t pid = fork();
 	if (pid == 0) {
 		sigprocmask(SIG_SETMASK, &before, NULL);

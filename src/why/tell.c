@@ -144,6 +144,14 @@ void tell_layer(struct verdict *verdict, const struct profile *profile,
 			"a rule for it (the denial is in the audit log), or the file's label: :z, "
 			":Z");
 		return;
+	case LAYER_LANDLOCK:
+		verdict->cause = CAUSE_LANDLOCK;
+		snprintf(verdict->detail, sizeof(verdict->detail),
+			"the Landlock rules that the program has put on itself: "
+			"landlock_restrict_self(2)");
+		snprintf(verdict->change, sizeof(verdict->change),
+			"the application's own: its sandbox, or its configuration of it");
+		return;
 	case LAYER_CGROUP:
 		verdict->cause = CAUSE_CGROUP;
 		snprintf(verdict->detail, sizeof(verdict->detail), "the container's cgroup: its %s",

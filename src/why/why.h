@@ -71,6 +71,7 @@ struct refusal {
 	uint32_t uid, gid;  /* of file system access, as the initial user namespace has them */
 	uint64_t effective; /* capabilities */
 	uint32_t filters;   /* seccomp filters that it had */
+	bool landlocked;    /* the program had restricted itself: landlock_restrict_self(2) */
 	uint32_t last;	    /* counts up over the run: the last of all has the highest */
 };
 
@@ -97,6 +98,8 @@ struct run {
 	uint32_t made;
 	int32_t result;		       /* positive errno; 0: it succeeded */
 	bool began;		       /* the container's program was executed */
+	bool landlocked;	       /* it restricts itself */
+	int64_t since;		       /* when it was begun: seconds since 1970 */
 	char forbidden[CALL_TEXT_MAX]; /* "it was ended ..." by us, and why; "": it was not */
 	uint64_t seed;		       /* of the hashes */
 	struct seen seen[SEEN_MAX];
@@ -115,6 +118,7 @@ struct repetition {
  * run, says what of it is lifted; its output then goes nowhere, as where QUIET. A repetition may do
  * what the first run did, and make the call that is watched, which it ends with:
  *  - what the filters refuse they refuse all other calls still: that is done in their place;
+ *  - where its Landlock rules are lifted it is told that they are in force;
  *  - a call that lasts, or that could use what was lifted, must have been made in the first run: it
  *    ends as it did there. The program is ended before any other.
  * RUN is for run_free(). Returns the exit status as session_exec() does, or a negative errno where
@@ -138,6 +142,7 @@ enum cause {
 	CAUSE_DAC,
 	CAUSE_MOUNT,
 	CAUSE_USER_NAMESPACE,
+	CAUSE_LANDLOCK,
 	CAUSE_KERNEL, /* it has no such call */
 	CAUSE_COUNT
 };

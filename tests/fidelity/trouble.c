@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/landlock.h>
 #include <linux/openat2.h>
 #include <netinet/in.h>
 #include <pthread.h>
@@ -162,6 +163,19 @@ static int set_sysctl(void)
 	return open("/proc/sys/net/ipv4/ip_forward", O_WRONLY);
 }
 
+/* An application's sandbox that forgets one of its files. */
+static int sandbox_itself(void)
+{
+	struct landlock_ruleset_attr attr = { .handled_access_fs = LANDLOCK_ACCESS_FS_READ_FILE };
+	int rules = (int)syscall(SYS_landlock_create_ruleset, &attr, sizeof(attr), 0);
+
+	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	if (rules < 0 || syscall(SYS_landlock_restrict_self, rules, 0) < 0) {
+		return -1;
+	}
+	return open("/etc/passwd", O_RDONLY);
+}
+
 static const struct {
 	const char *name;
 	const char *call;
@@ -188,6 +202,7 @@ static const struct {
 	{ "nofile", "prlimit64", raise_limit },
 	{ "fork", "clone", fork_once },
 	{ "sysctl", "openat", set_sysctl },
+	{ "landlock", "openat", sandbox_itself },
 };
 
 int main(int argc, char **argv)

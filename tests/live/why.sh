@@ -146,6 +146,8 @@ devices	open: EPERM by cgroup	open:/dev/kmsg,2
 devices	execve: EACCES by dac	execve:/bin/not-executable
 devices_user	open: EACCES by dac, cgroup	open:/dev/fuse,2
 pids	clone: EAGAIN by cgroup	/trouble fork
+root	openat: EACCES by landlock	/trouble landlock
+nnp	openat: EACCES by landlock	/trouble landlock
 nnp	setresuid: EPERM by no_new_privs	/trouble-setuid setuid
 nnp	socket: EPERM by no_new_privs	/trouble-caps ping
 nnp	chroot: EPERM by no_new_privs	/calls-caps chroot:/
@@ -197,6 +199,9 @@ why "$NAME" -- /none >"$T/out" 2>&1
 is "of one that is not there" "$?" 127
 out=$(why --no-rerun --json "$NAME" -- chroot / 2>/dev/null | jq -c '[.refusals[0].refused_by[] | [.layer, .certainty]]')
 is "--no-rerun: nothing is proven" "$out" '[["capability","guess"]]'
+
+out=$(why --no-rerun --json "$NAME" -- /trouble landlock 2>/dev/null | jq -c '[.refusals[0].refused_by[] | [.layer, .certainty]]')
+is "--no-rerun: a program with Landlock rules" "$out" '[["landlock","guess"]]'
 
 # What it records: of the container, of each run what exec records, a note for each that has something lifted.
 rm -f "$JOURNAL"

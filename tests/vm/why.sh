@@ -39,7 +39,9 @@ apparmor)
 		profile sp-why flags=(attach_disconnected,mediate_deleted) {
 			capability, network, umount, pivot_root, signal, ptrace, unix, file,
 			deny capability sys_chroot,
+			audit deny capability sys_admin,
 			deny network inet raw,
+			audit deny network inet6 raw,
 			deny /vol/other rw,
 			deny /vol/secret rw,
 			deny /vol/program x,
@@ -55,9 +57,11 @@ plain	openat: EACCES by lsm	denies . read . of /vol/other	/bin/cat /vol/other
 plain	open: EACCES by lsm	denies . write . of /vol/other	/calls open:/vol/other,1
 plain	mkdir: EACCES by lsm	denies . write . of /closed/new	/calls mkdir:/closed/new,0755
 plain	execve: EACCES by lsm	denies . execute . of /vol/program	/calls execve:/vol/program
-capable	mount: EACCES by lsm	.	/calls mount:none,/tmp,tmpfs,0,
+capable	mount: EACCES by lsm	operation=.mount.*in the profile: mount fstype=.tmpfs. .*none -> /tmp/,	/calls mount:none,/tmp,tmpfs,0,
 capable	chroot: EPERM by lsm	.	/calls chroot:/
-capable	socket: EACCES by lsm	.	/calls socket:2,3,1
+capable	socket: EACCES by lsm	the label of the container	/calls socket:2,3,1
+capable	socket: EACCES by lsm	in the profile: network inet6 raw,	/calls socket:10,3,58
+capable	sethostname: EPERM by lsm	in the profile: capability sys_admin,	/calls sethostname:x,1
 user	open: EACCES by dac, lsm	.	/calls open:/vol/secret,0
 user	open: EACCES by dac	mode 0600	/calls open:/vol/private,0
 plain	sethostname: EPERM by capability	cap_sys_admin	/calls sethostname:x,1
