@@ -169,7 +169,13 @@ static const char *clean(char *out, size_t size, const char *text)
 	return out;
 }
 
-static void print_explanation(FILE *out, const struct explanation *e)
+/* In the form that the engine's operator has at hand. */
+static const char *change_of(const struct verdict *v, const char *engine)
+{
+	return str_equal(engine, "cri") && v->kubernetes[0] != '\0' ? v->kubernetes : v->change;
+}
+
+static void print_explanation(FILE *out, const struct explanation *e, const char *engine)
 {
 	const struct refusal *refusal = e->refusal;
 	char text[4 * sizeof(e->verdicts[0].detail)];
@@ -188,8 +194,9 @@ static void print_explanation(FILE *out, const struct explanation *e)
 		} else if (v->certainty == CERTAINTY_GUESS) {
 			fprintf(out, "    not certain\n");
 		}
-		if (v->change[0] != '\0') {
-			fprintf(out, "    change: %s\n", clean(text, sizeof(text), v->change));
+		const char *change = change_of(v, engine);
+		if (change[0] != '\0') {
+			fprintf(out, "    change: %s\n", clean(text, sizeof(text), change));
 		}
 	}
 }
@@ -214,6 +221,8 @@ static struct json_object *describe_verdict(const struct verdict *v)
 	add_text(object, "detail", v->detail);
 	add_text(object, "proof", v->proof);
 	add_text(object, "change", v->change);
+	add_text(object, "kubernetes", v->kubernetes);
+	add_text(object, "oci", v->oci);
 	if (v->capabilities != 0) {
 		struct json_object *list = json_object_new_array();
 
@@ -254,7 +263,7 @@ static struct json_object *describe(const struct explanation *e)
 
 /* What came of it, the last refusal first: that is what most programs end with. */
 static void report(const struct request *request, const struct run *run, int status,
-	const struct explanation *explanations, size_t n)
+	const struct explanation *explanations, size_t n, const char *engine)
 {
 	size_t others = run->n_refusals - n + run->dropped;
 
@@ -290,7 +299,7 @@ static void report(const struct request *request, const struct run *run, int sta
 			run->n_refusals);
 	}
 	for (size_t i = 0; i < n; i++) {
-		print_explanation(stdout, &explanations[i]);
+		print_explanation(stdout, &explanations[i], engine);
 	}
 	if (n > 0 && others > 0) {
 		printf("\nand %zu more\n", others);
@@ -324,7 +333,7 @@ static int run(
 		r = explain(&explanations[n], &question, &first->refusals[n], err);
 	}
 	if (r == 0) {
-		report(request, first, status, explanations, n);
+		report(request, first, status, explanations, n, target->engine);
 	}
 	run_free(first);
 	if (r == 0 && fflush(stdout) == EOF) {

@@ -209,6 +209,13 @@ static bool ask_seccomp(struct inquiry *q)
 	snprintf(verdict->change, sizeof(verdict->change),
 		"--security-opt seccomp=FILE, a profile that allows %s%s", q->name,
 		q->error == EPERM && has_fallback(q->name) ? " or answers ENOSYS" : "");
+	snprintf(verdict->kubernetes, sizeof(verdict->kubernetes),
+		"securityContext.seccompProfile: {type: Localhost, localhostProfile: FILE}, a "
+		"profile that allows %s",
+		q->name);
+	snprintf(verdict->oci, sizeof(verdict->oci),
+		"linux.seccomp.syscalls: {\"names\": [\"%s\"], \"action\": \"SCMP_ACT_ALLOW\"}",
+		q->name);
 	q->lifts.layers[LAYER_SECCOMP] = true;
 	return true;
 }
@@ -494,6 +501,7 @@ static void give_up(struct inquiry *q)
 			"them in "
 			"the host's user namespace, not in the container's own");
 		snprintf(verdict->change, sizeof(verdict->change), "--userns host");
+		tell_forms(verdict, "hostUsers: true", "linux.namespaces without \"user\"");
 		return;
 	}
 	snprintf(verdict->detail, sizeof(verdict->detail), "%s",

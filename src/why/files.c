@@ -243,6 +243,15 @@ static bool look_at_mount(struct verdict *verdict, const struct profile *profile
 		str_equal(flag, "read-only")
 			? "a volume or --tmpfs at that place; without --read-only or :ro"
 			: "a volume at that place that is mounted without this flag");
+	if (str_equal(flag, "read-only")) {
+		tell_forms(verdict,
+			"securityContext.readOnlyRootFilesystem: false, or a volumeMount without "
+			"readOnly",
+			"root.readonly: false, or options of mounts without \"ro\"");
+	} else {
+		snprintf(verdict->oci, sizeof(verdict->oci), "options of mounts without \"%s\"",
+			flag);
+	}
 	return true;
 }
 
@@ -347,6 +356,7 @@ static bool look_at_ids(
 		ns->uid_map.count > 0 ? ns->uid_map.ranges[0].inside : 0);
 	snprintf(verdict->change, sizeof(verdict->change),
 		"more ids for it: /etc/subuid and /etc/subgid, --uidmap, --gidmap");
+	tell_forms(verdict, "hostUsers: true", "linux.uidMappings, linux.gidMappings");
 	return refusal->error == EINVAL && ns->uid_map.count > 0;
 }
 

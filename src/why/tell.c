@@ -3,6 +3,7 @@
  * A verdict in words.
  */
 #include <cap-ng.h>
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -33,6 +34,47 @@ static char *name_capabilities(char *out, size_t size, uint64_t mask, bool docke
 		}
 	}
 	return out;
+}
+
+void tell_forms(struct verdict *verdict, const char *kubernetes, const char *oci)
+{
+	snprintf(verdict->kubernetes, sizeof(verdict->kubernetes), "%s", kubernetes);
+	snprintf(verdict->oci, sizeof(verdict->oci), "%s", oci);
+}
+
+/* "SYS_ADMIN", "NET_RAW" with BEFORE in front of each and quoted, as both configurations have them.
+ */
+static char *list_capabilities(char *out, size_t size, uint64_t mask, const char *before)
+{
+	size_t n = 0;
+
+	out[0] = '\0';
+	for (unsigned int cap = 0; cap <= CAP_LAST_CAP; cap++) {
+		if ((mask >> cap & 1) == 0 || n >= size) {
+			continue;
+		}
+		n += (size_t)snprintf(out + n, size - n, "%s\"%s", n > 0 ? ", " : "", before);
+		for (const char *c = capng_capability_to_name(cap); *c != '\0' && n + 2 < size;
+			c++) {
+			out[n++] = (char)toupper((unsigned char)*c);
+		}
+		if (n < size) {
+			n += (size_t)snprintf(out + n, size - n, "\"");
+		}
+	}
+	return out;
+}
+
+static void tell_forms_of_capabilities(struct verdict *verdict, uint64_t mask)
+{
+	char names[160];
+
+	snprintf(verdict->kubernetes, sizeof(verdict->kubernetes),
+		"securityContext.capabilities.add: [%s]",
+		list_capabilities(names, sizeof(names), mask, ""));
+	snprintf(verdict->oci, sizeof(verdict->oci),
+		"process.capabilities.bounding, .effective and .permitted: %s",
+		list_capabilities(names, sizeof(names), mask, "CAP_"));
 }
 
 char *tell_names(char *out, size_t size, uint64_t mask)
@@ -104,6 +146,7 @@ void tell_capabilities(struct verdict *verdict, const struct profile *profile,
 		verdict->detail[n - 1] = '\0';
 	}
 	tell_sysctl(verdict, call_name(name, sizeof(name), call->arch, call->nr));
+	tell_forms_of_capabilities(verdict, mask);
 	name_capabilities(verdict->change, sizeof(verdict->change), mask, true);
 	for (char *c = verdict->change; *c != '\0'; c++) {
 		/* docker and podman write them in capitals; so does Kubernetes. */
@@ -132,8 +175,9 @@ void tell_layer(struct verdict *verdict, const struct profile *profile,
 			"no_new_privs: set-user-id bits and file capabilities of what it executes "
 			"have no effect");
 		snprintf(verdict->change, sizeof(verdict->change),
-			"without --security-opt no-new-privileges; Kubernetes: "
-			"allowPrivilegeEscalation: true");
+			"without --security-opt no-new-privileges");
+		tell_forms(verdict, "securityContext.allowPrivilegeEscalation: true",
+			"process.noNewPrivileges: false");
 		return;
 	case LAYER_LSM:
 		verdict->cause = CAUSE_LSM;
@@ -158,10 +202,14 @@ void tell_layer(struct verdict *verdict, const struct profile *profile,
 			refusal->error == EAGAIN ? "limit of processes" : "rules for devices");
 		if (refusal->error == EAGAIN) {
 			snprintf(verdict->change, sizeof(verdict->change), "--pids-limit");
+			tell_forms(verdict, "podPidsLimit of the node's kubelet",
+				"linux.resources.pids.limit");
 			return;
 		}
 		snprintf(verdict->change, sizeof(verdict->change), "--device %.400s",
 			refusal->call.path[0] != '\0' ? refusal->call.path : "PATH");
+		tell_forms(verdict, "resources.limits, by a device plugin of the node",
+			"linux.resources.devices: {\"allow\": true, ...}, and linux.devices");
 		return;
 	default:
 		return;

@@ -162,7 +162,11 @@ struct verdict {
 	bool final;	       /* no layer that can be lifted overrides it */
 	char detail[768];      /* in words */
 	char proof[256];       /* in words; "": none */
-	char change[512]; /* what would let it pass, for docker and podman; "": nothing simple */
+	/* What would let it pass: for docker and podman; "": nothing simple. As Kubernetes and as
+	 * an OCI configuration have it, where that is another. */
+	char change[512];
+	char kubernetes[256];
+	char oci[256];
 };
 
 #define VERDICTS_MAX 4
@@ -198,6 +202,8 @@ void tell_layer(struct verdict *verdict, const struct profile *profile,
 void tell_denial(struct verdict *verdict, const struct lsm_denial *denial);
 /* Adds to VERDICT the sysctl that decides over the call NAME besides, where there is one. */
 void tell_sysctl(struct verdict *verdict, const char *name);
+/* Adds to VERDICT what would let it pass in the words of Kubernetes' and of OCI's configuration. */
+void tell_forms(struct verdict *verdict, const char *kubernetes, const char *oci);
 /* "cap_net_raw, cap_net_admin". Returns OUT. */
 char *tell_names(char *out, size_t size, uint64_t mask);
 

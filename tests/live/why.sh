@@ -203,6 +203,11 @@ is "--no-rerun: nothing is proven" "$out" '[["capability","guess"]]'
 out=$(why --no-rerun --json "$NAME" -- /trouble landlock 2>/dev/null | jq -c '[.refusals[0].refused_by[] | [.layer, .certainty]]')
 is "--no-rerun: a program with Landlock rules" "$out" '[["landlock","guess"]]'
 
+is "a change in three forms" "$(why --json "$NAME" -- chroot / 2>/dev/null | jq -r '.refusals[0].refused_by[0] | .change, .kubernetes, .oci')" \
+	'--cap-add SYS_CHROOT
+securityContext.capabilities.add: ["SYS_CHROOT"]
+process.capabilities.bounding, .effective and .permitted: "CAP_SYS_CHROOT"'
+
 # What it records: of the container, of each run what exec records, a note for each that has something lifted.
 rm -f "$JOURNAL"
 why --reason "ticket 9" "$NAME" -- /calls mount:none,/tmp,tmpfs,0, chroot:/ >"$T/out" 2>&1
