@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "diff/diff.h"
+#include "lsm/lsm.h"
 
 #define WORDS_MAX 8
 #define ID "%id"
@@ -60,7 +61,12 @@ static void run_command(const char *command, const char *probe)
 void engine_exec(const char *engine, const char *id, const char *command, const char *probe)
 {
 	char *argv[WORDS_MAX + 1] = { NULL };
+	struct error err = { 0 };
 
+	if (lsm_become_caller(&err) < 0) {
+		log_error("%s", err.message);
+		_exit(EXIT_OURS);
+	}
 	if (command != NULL) {
 		run_command(command, probe);
 		log_error("cannot execute /bin/sh: %s", strerror(errno));

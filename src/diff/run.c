@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -16,6 +17,7 @@
 #include "base/procfs.h"
 #include "base/str.h"
 #include "diff/diff.h"
+#include "lsm/lsm.h"
 #include "session/helper.h"
 
 #define PROBE_TIMEOUT_MS 180000 /* of a second's work: machines are busy */
@@ -62,7 +64,13 @@ int diff_program(struct error *err)
 			0) {
 		return error_set(err, errno, "seal the copy of %s", path);
 	}
-	return steal_fd(&to);
+	lsm_label_program(to);
+	/* Who executes it can't write to it, nor hold a descriptor that says so: execve(2),
+	 * ETXTBSY. */
+	char link[32];
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", to);
+	int fd = open(link, O_RDONLY | O_CLOEXEC);
+	return fd >= 0 ? fd : error_set(err, errno, "open the copy of %s", path);
 }
 
 /* The probe's filters as the kernel has them, and everything else that is seen from outside. */

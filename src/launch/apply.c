@@ -49,9 +49,6 @@ int apply_fresh_start(struct error *err)
 	}
 	prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0);
 	prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0);
-	if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) < 0 && errno != ENOSYS) {
-		return error_set(err, errno, "make a new session keyring");
-	}
 	return 0;
 }
 
@@ -119,6 +116,13 @@ int apply_labels(const struct plan *plan, struct error *err)
 	}
 	late_attr_fd = attr_fd; /* O_CLOEXEC */
 	return write_attributes(attr_fd, plan, 0, err);
+}
+
+int apply_keyring(struct error *err)
+{
+	return syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) < 0 && errno != ENOSYS
+		       ? error_set(err, errno, "make a new session keyring")
+		       : 0;
 }
 
 /* Why the kernel would not take a process into a cgroup: cgroups(7), cgroup-v2.rst. */

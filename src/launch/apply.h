@@ -12,8 +12,7 @@
 
 /*
  * Ends all sharing with the process that called exec, and what it may have set for itself alone:
- * file system context, descriptors, signal mask and dispositions, parent-death signal, subreaper,
- * session keyring (a new one: keyctl(2), KEYCTL_JOIN_SESSION_KEYRING).
+ * file system context, descriptors, signal mask and dispositions, parent-death signal, subreaper.
  */
 int apply_fresh_start(struct error *err);
 
@@ -23,6 +22,12 @@ int apply_fresh_start(struct error *err);
  * steps; before the namespaces, since only our own /proc can be believed.
  */
 int apply_labels(const struct plan *plan, struct error *err);
+
+/*
+ * A new session keyring (keyctl(2), KEYCTL_JOIN_SESSION_KEYRING), after apply_labels(): it has the
+ * program's label too.
+ */
+int apply_keyring(struct error *err);
 
 /*
  * Joins the target's cgroups by CGROUP_FDS, of which PLAN tells the number, then takes its

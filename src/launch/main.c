@@ -285,6 +285,9 @@ static int apply(
 		r = apply_labels(plan, err);
 	}
 	if (r == 0) {
+		r = apply_keyring(err);
+	}
+	if (r == 0) {
 		r = apply_cgroups(plan, fds + PLAN_FD_CGROUPS, err);
 	}
 	if (r == 0) {

@@ -26,6 +26,9 @@ struct lsm_backend {
 		unsigned int may, struct lsm_denial *denial);
 	bool (*denies_capability)(const struct lsm_label *label, unsigned int cap, const char *name,
 		bool user_namespace, struct lsm_denial *denial);
+	/* lsm_become_caller(), lsm_label_program(); NULL: nothing is to be done. */
+	int (*become_caller)(struct error *err);
+	void (*label_program)(int fd);
 	bool can_apply; /* false: a stand-in */
 };
 

@@ -127,7 +127,7 @@ static bool is_confined(const struct lsm_label *own)
 }
 
 size_t lsm_attributes(const struct lsm_labels *labels, bool no_new_privs,
-	struct lsm_attribute attributes[LSM_KINDS])
+	struct lsm_attribute attributes[LSM_ATTRIBUTES_MAX])
 {
 	struct lsm_labels own;
 	bool late = no_new_privs && labels->of[LSM_APPARMOR].text[0] != '\0' &&
@@ -139,6 +139,14 @@ size_t lsm_attributes(const struct lsm_labels *labels, bool no_new_privs,
 			fill_attribute(&attributes[n++], &modules[i], &labels->of[i],
 				late && i == LSM_APPARMOR);
 		}
+	}
+	/* Of the session keyring, which is made before the exec: security/selinux/hooks.c. */
+	if (labels->of[LSM_SELINUX].text[0] != '\0') {
+		attributes[n].file = "keycreate";
+		attributes[n].late = false;
+		snprintf(attributes[n].content, sizeof(attributes[n].content), "%s",
+			labels->of[LSM_SELINUX].text);
+		n++;
 	}
 	return n;
 }
@@ -167,4 +175,29 @@ int lsm_become_tool(const struct lsm_labels *labels, struct error *err)
 		}
 	}
 	return r;
+}
+
+int lsm_become_caller(struct error *err)
+{
+	int r = 0;
+
+	for (int i = 0; r == 0 && i < LSM_KINDS; i++) {
+		const struct lsm_backend *backend = modules[i].backend;
+
+		if (backend->become_caller != NULL && backend->active()) {
+			r = backend->become_caller(err);
+		}
+	}
+	return r;
+}
+
+void lsm_label_program(int fd)
+{
+	for (int i = 0; i < LSM_KINDS; i++) {
+		const struct lsm_backend *backend = modules[i].backend;
+
+		if (backend->label_program != NULL && backend->active()) {
+			backend->label_program(fd);
+		}
+	}
 }

@@ -102,6 +102,16 @@ bool lsm_denies_capability(const struct lsm_labels *labels, unsigned int cap, co
 bool lsm_logged_denial(
 	const struct lsm_labels *labels, pid_t pid, int64_t since, struct lsm_denial *denial);
 
+/*
+ * In a child: what it executes next runs as who started sallyport would run it. An engine's own
+ * client is no part of us. Returns 0 or a negative errno.
+ */
+int lsm_become_caller(struct error *err);
+
+/* FD is our copy of a program that a container shall execute: it gets the label that our policy has
+ * for such, where there is one. */
+void lsm_label_program(int fd);
+
 /* How the transition will come about, for lsm_check(). */
 struct lsm_transition {
 	const char *launcher; /* the installed sallyport-launch */
@@ -122,6 +132,8 @@ struct lsm_transition {
 int lsm_check(const struct lsm_labels *labels, const struct lsm_transition *transition,
 	char *warning, size_t size, struct error *err);
 
+#define LSM_ATTRIBUTES_MAX (LSM_KINDS + 1)
+
 /* What the launcher has to write, and where, to give the program it executes a label. */
 struct lsm_attribute {
 	const char *file; /* below /proc/thread-self/attr; static */
@@ -135,7 +147,7 @@ struct lsm_attribute {
  * Returns how many there are.
  */
 size_t lsm_attributes(const struct lsm_labels *labels, bool no_new_privs,
-	struct lsm_attribute attributes[LSM_KINDS]);
+	struct lsm_attribute attributes[LSM_ATTRIBUTES_MAX]);
 
 /* What a session mounts: each has a label of its own by the policy that we ship. */
 enum lsm_mount {

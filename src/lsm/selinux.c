@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <selinux/context.h>
 #include <selinux/selinux.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,6 +27,8 @@ static void cleanup_context(char **context)
 }
 
 #define _cleanup_context_ _cleanup_(cleanup_context)
+
+#define PROBE_TYPE "sallyport_probe_exec_t"
 
 /* The types that policy/selinux gives to what a session mounts. */
 static const char *const mount_types[LSM_MOUNTS] = {
@@ -247,6 +250,8 @@ static int check_transition(const char *launcher, const char *tracer, const char
 {
 	const struct question questions[] = {
 		{ launcher, launcher, "process", "setexec" },
+		{ launcher, launcher, "process", "setkeycreate" },
+		{ launcher, label, "key", "create" },
 		{ launcher, label, "process", "transition" },
 		{ tracer, label, "process", "ptrace" },
 		{ tracer, label, "process", "getattr" },
@@ -471,6 +476,36 @@ static bool denies_capability(const struct lsm_label *label, unsigned int cap, c
 	return true;
 }
 
+/* The context before the exec that began this domain: attr/prev. */
+static int become_caller(struct error *err)
+{
+	_cleanup_context_ char *own = NULL;
+	_cleanup_context_ char *former = NULL;
+
+	if (getcon_raw(&own) < 0 || getprevcon_raw(&former) < 0) {
+		return error_set(err, errno, "read our own SELinux context");
+	}
+	if (!str_equal(own, former) && setexeccon_raw(former) < 0) {
+		return error_set(err, errno, "have a program run as %s", former);
+	}
+	return 0;
+}
+
+/* Where the policy that is loaded is not ours, the kernel knows no such type: so be it. */
+static void label_program(int fd)
+{
+	_cleanup_context_ char *now = NULL;
+
+	if (fgetfilecon_raw(fd, &now) < 0) {
+		return;
+	}
+	context_t context = context_new(now);
+	if (context != NULL && context_type_set(context, PROBE_TYPE) == 0) {
+		fsetfilecon_raw(fd, context_str(context));
+	}
+	context_free(context);
+}
+
 const struct lsm_backend lsm_selinux = {
 	.active = lsm_selinux_seen,
 	.check = check,
@@ -478,5 +513,7 @@ const struct lsm_backend lsm_selinux = {
 	.may_inherit = may_inherit,
 	.denies_file = denies_file,
 	.denies_capability = denies_capability,
+	.become_caller = become_caller,
+	.label_program = label_program,
 	.can_apply = true,
 };

@@ -84,8 +84,8 @@ static void add_filters(struct block *block, struct plan *plan, const struct sec
 
 static void add_attributes(struct block *block, struct plan *plan, const struct profile *profile)
 {
-	static struct lsm_attribute attributes[LSM_KINDS];
-	struct plan_attribute table[LSM_KINDS];
+	static struct lsm_attribute attributes[LSM_ATTRIBUTES_MAX];
+	struct plan_attribute table[LSM_ATTRIBUTES_MAX];
 	size_t n = lsm_attributes(&profile->labels, profile->capabilities.no_new_privs, attributes);
 
 	for (size_t i = 0; i < n; i++) {

@@ -174,17 +174,19 @@ static void test_describe(void **state)
 
 static void test_attributes(void **state)
 {
-	struct lsm_attribute attributes[LSM_KINDS];
+	struct lsm_attribute attributes[LSM_ATTRIBUTES_MAX];
 	struct lsm_labels labels = { 0 };
 
 	assert_int_equal(lsm_attributes(&labels, false, attributes), 0);
 	set(&labels, LSM_SELINUX, "system_u:system_r:container_t:s0:c1,c2", "");
 	set(&labels, LSM_APPARMOR, "a//&:ns:b", "enforce");
-	assert_int_equal(lsm_attributes(&labels, true, attributes), 2);
+	assert_int_equal(lsm_attributes(&labels, true, attributes), 3);
 	assert_string_equal(attributes[0].content, "system_u:system_r:container_t:s0:c1,c2");
 	assert_string_equal(attributes[1].content, "exec a//&:ns:b");
 	/* The mode is the profile's and never written. */
 	assert_null(strstr(attributes[1].content, "enforce"));
+	assert_string_equal(attributes[2].file, "keycreate");
+	assert_string_equal(attributes[2].content, attributes[0].content);
 }
 
 static bool is_labelled(void)
