@@ -1,7 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# In the virtual machine: `sallyport diff` over runc's containers in all their configurations, each with a
-# label where a security module enforces. The same files for all: what the label denies it denies to both.
+# In the virtual machine: `sallyport diff` over runc's containers, each with a label where a security module
+# enforces. The same files for all: what the label denies it denies to both.
+#
+# fidelity.sh [CONFIG...]: functions of tests/fidelity/configs.py; without any a few. corpus.sh has them all.
 cd "$(dirname "$0")" || exit 1
 case ${MODE:-} in
 selinux)
@@ -28,5 +30,5 @@ c["process"]["apparmorProfile"] = "sp-corpus"
 '
 	;;
 esac
-# shellcheck disable=SC2046
-exec bash ../fidelity/corpus.sh $(python3 -B ../fidelity/configs.py)
+[ $# != 0 ] || set -- plain caps_ambient_nnp seccomp_engine userns_odd read_only sub_cgroup groups changed_more
+exec bash ../fidelity/corpus.sh "$@"
