@@ -14,11 +14,11 @@ c["linux"]["mountLabel"] = "system_u:object_r:container_file_t:s0"
 '
 	;;
 apparmor)
-	apparmor_parser -r <<-END
+	apparmor_parser -r <<-END || exit 1
 		abi <abi/3.0>,
 		profile sp-corpus flags=(attach_disconnected,mediate_deleted) {
 			capability, network, umount, signal, ptrace, unix, file,
-			deny @{PROC}/sysrq-trigger rwklx,
+			deny /proc/sysrq-trigger rwklx,
 			deny /etc/group rw,
 			deny /bin/hello-sh x,
 			deny capability sys_chroot,
