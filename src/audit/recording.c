@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/str.h"
 
@@ -23,7 +24,7 @@ struct recording {
 	char *path;
 	bool input;
 	bool hidden; /* the last event stands for the beginning of a line that is not recorded */
-	int64_t began_ns; /* CLOCK_MONOTONIC */
+	int64_t began_ns; /* clock_ns() */
 	struct cast_stream output_stream;
 	struct cast_stream input_stream;
 	struct digest *digest; /* of what is in the file */
@@ -33,17 +34,9 @@ struct recording {
 	char buffer[BUFFER_SIZE];
 };
 
-static int64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
 static double seconds_since(const struct recording *recording)
 {
-	return (double)(now_ns() - recording->began_ns) / 1e9;
+	return (double)(clock_ns() - recording->began_ns) / 1e9;
 }
 
 /* Makes DIRECTORY and what is missing above it, each for root alone. */
@@ -141,7 +134,7 @@ int recording_open(
 	memset(recording, 0, offsetof(struct recording, buffer));
 	recording->fd = -1;
 	recording->input = options->input;
-	recording->began_ns = now_ns();
+	recording->began_ns = clock_ns();
 	recording->digest = digest_new();
 	int r = recording->digest == NULL ? error_set(err, ENOMEM, "begin the recording")
 					  : create(recording, options, err);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "base/clock.h"
 #include "base/reap.h"
 
 #include <dirent.h>
@@ -60,21 +61,13 @@ static int signal_all(const char *kind, const struct ns_id *ns, int sig)
 	return found;
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 int reap_namespace(const char *kind, const struct ns_id *ns, int sig, int timeout_ms)
 {
 	const struct timespec pause = { .tv_nsec = PAUSE_NS };
-	const int64_t end = now_ms() + timeout_ms;
+	const int64_t end = clock_ms() + timeout_ms;
 	int found;
 
-	while ((found = signal_all(kind, ns, sig)) > 0 && now_ms() < end) {
+	while ((found = signal_all(kind, ns, sig)) > 0 && clock_ms() < end) {
 		nanosleep(&pause, NULL);
 	}
 	return found;

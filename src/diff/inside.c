@@ -10,19 +10,12 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/procfs.h"
 #include "base/str.h"
 #include "diff/diff.h"
 
 #define SAID_MAX (2 << 20)
-
-static int64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 /* Takes the line apart. True at the end of what the probe has to say. */
 static bool take_line(struct facts *facts, char *line)
@@ -62,7 +55,7 @@ static bool take_lines(struct facts *facts, char *text, size_t *used)
 int inside_read(struct facts *facts, int fd, int timeout_ms, struct error *err)
 {
 	_cleanup_free_ char *text = malloc(SAID_MAX + 1);
-	int64_t deadline = now_ms() + timeout_ms;
+	int64_t deadline = clock_ms() + timeout_ms;
 	size_t total = 0;
 	size_t used = 0;
 
@@ -71,7 +64,7 @@ int inside_read(struct facts *facts, int fd, int timeout_ms, struct error *err)
 	}
 	for (;;) {
 		struct pollfd ready = { .fd = fd, .events = POLLIN };
-		int64_t left = deadline - now_ms();
+		int64_t left = deadline - clock_ms();
 
 		if (left <= 0 || poll(&ready, 1, (int)left) == 0) {
 			return error_set(err, ETIMEDOUT, "the probe has said %zu of its findings",

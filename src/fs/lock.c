@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/str.h"
 #include "fs/fs.h"
 
@@ -41,14 +42,6 @@ struct lock_wait {
 	int op;		   /* flock; 0: POSIX */
 	int64_t until;	   /* monotonic ms; 0: for ever */
 };
-
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
-}
 
 /* All below, down to lock_init(), with the waiter's lock held. */
 
@@ -141,7 +134,7 @@ static int try_wait(struct fs *fs, struct lock_wait *wait)
 
 static void try_all(struct fs *fs)
 {
-	int64_t now = now_ms();
+	int64_t now = clock_ms();
 
 	for (struct lock_wait **at = &fs->waiter.waits; *at != NULL;) {
 		struct lock_wait *wait = *at;
@@ -292,7 +285,7 @@ static void take(struct fs *fs, const struct lock_wait *wait, bool sleep)
 		return;
 	}
 	*copy = *wait;
-	copy->until = sleep ? 0 : now_ms() + GRACE_MS;
+	copy->until = sleep ? 0 : clock_ms() + GRACE_MS;
 	pthread_mutex_lock(&fs->waiter.lock);
 	int r = try_wait(fs, copy);
 	/* POSIX locks are given back with the close itself */

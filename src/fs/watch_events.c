@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "fs/fs.h"
 #include "fs/mutex.h"
 #include "fs/protocol.h"
@@ -34,8 +35,8 @@
 #define EVENTS_WINDOW_MS 1000
 
 #define WATCHES_MAX 32768
-#define SPIN_MAX_US 20000 /* virtual processors may stand still for so long */
-#define SPIN_SERVING_US 300
+#define SPIN_MAX_NS 20000000 /* virtual processors may stand still for so long */
+#define SPIN_SERVING_NS 300000
 
 #define RUN_MAX_US 2000000 /* without once waiting */
 
@@ -315,14 +316,6 @@ static void drain(struct fs *fs)
 	}
 }
 
-static int64_t microseconds(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * INT64_C(1000000) + now.tv_nsec / 1000;
-}
-
 /*
  * Another processor's thread may have been quicker; what it does has to be done before this
  * processor's program goes on. Where a request is being served it may wait for that to end, and
@@ -330,12 +323,12 @@ static int64_t microseconds(void)
  */
 static void lock_drain(struct fs *fs)
 {
-	int64_t begin = microseconds();
+	int64_t begin = clock_ns();
 
 	while (pthread_mutex_trylock(&fs->watch.drain) != 0) {
 		bool serving = atomic_load(&fs->idle_threads) < atomic_load(&fs->threads);
 
-		if (microseconds() - begin > (serving ? SPIN_SERVING_US : SPIN_MAX_US)) {
+		if (clock_ns() - begin > (serving ? SPIN_SERVING_NS : SPIN_MAX_NS)) {
 			pthread_mutex_lock(&fs->watch.drain);
 			return;
 		}

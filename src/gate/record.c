@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/procfs.h"
 #include "gate/transition.h"
@@ -87,7 +88,7 @@ int record_done(struct gate *gate, struct transition *t, struct error *err)
 		.status = -1,
 		.label = gate->start.audit.label,
 		.missed = t->missed,
-		.ms = (double)(steps_now_ns() - t->began_ns) / 1e6,
+		.ms = (double)(clock_ns() - t->began_ns) / 1e6,
 	};
 	struct audit_command command;
 
@@ -135,7 +136,7 @@ void record_failed(struct gate *gate, struct transition *t, int status, const st
 		.reason = why.message,
 		.status = status,
 		.missed = t->missed,
-		.ms = (double)(steps_now_ns() - t->began_ns) / 1e6,
+		.ms = (double)(clock_ns() - t->began_ns) / 1e6,
 	};
 	describe(gate, t, &command);
 	int r = t->attempted ? audit_outcome(gate->trail, t->number, &command, &outcome, &err)

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/procfs.h"
 #include "gate/resolve.h"
@@ -66,7 +67,7 @@ static void serve_enter(struct gate *gate, int sock, pid_t pid)
 	}
 	t->tid = t->tgid = pid;
 	t->sock = sock;
-	t->began_ns = steps_now_ns();
+	t->began_ns = clock_ns();
 	t->plan.skip_args = 1;
 	int r = take_request(gate, t, &err);
 	if (r < 0) {

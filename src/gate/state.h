@@ -25,8 +25,8 @@ struct transition {
 	pid_t tid; /* the thread that called execve; its process, once that is the launcher */
 	pid_t tgid;
 	enum transition_state state;
-	uint64_t began_ns; /* CLOCK_MONOTONIC */
-	uint64_t last_nr;  /* of the system call that it was last seen to enter */
+	int64_t began_ns; /* clock_ns() */
+	uint64_t last_nr; /* of the system call that it was last seen to enter */
 	struct stat file_stat;
 	char *file;	      /* the file as the event had it; owned */
 	struct error refusal; /* code != 0: the launcher is told this instead of a plan */
@@ -125,7 +125,6 @@ int steps_begin(struct gate *gate, pid_t tid, pid_t tgid, const struct stat *fil
 /* A traced thread has changed state. */
 void steps_stopped(struct gate *gate, pid_t tid, int status);
 struct transition *steps_find(struct gate *gate, pid_t tgid);
-uint64_t steps_now_ns(void);
 /* NULL is accepted. */
 void transition_free(struct transition *t);
 

@@ -18,20 +18,13 @@
 #include <linux/ptrace.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/procfs.h"
 #include "gate/arch.h"
 #include "gate/resolve.h"
 #include "gate/transition.h"
-
-uint64_t steps_now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
 
 void transition_free(struct transition *t)
 {
@@ -98,7 +91,7 @@ int steps_begin(struct gate *gate, pid_t tid, pid_t tgid, const struct stat *fil
 	t->tgid = tgid;
 	t->sock = -1;
 	t->state = TRANSITION_SEIZED;
-	t->began_ns = steps_now_ns();
+	t->began_ns = clock_ns();
 	t->file_stat = *file_stat;
 	int r = transition_seize(tid, err);
 	if (r < 0) {
@@ -220,7 +213,7 @@ void steps_stopped(struct gate *gate, pid_t tid, int status)
 			break;
 		}
 		log_info("%s: process %d has become the container's after %.2f ms", t->file, tid,
-			(double)(steps_now_ns() - t->began_ns) / 1e6);
+			(double)(clock_ns() - t->began_ns) / 1e6);
 		follow(gate, t);
 		transition_release(tid, status);
 		forget(gate, t);

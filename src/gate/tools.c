@@ -19,29 +19,30 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/procfs.h"
 #include "base/program.h"
 
 #define PENDING_MAX 4096
-#define WAIT_NS 2000000000u /* that an execve may take, on a busy machine */
+#define WAIT_NS INT64_C(2000000000) /* that an execve may take, on a busy machine */
 /* After its last file was opened an execve is over by then: else what it was tried with is told
  * without its arguments. */
-#define SETTLE_NS 2000000u
+#define SETTLE_NS INT64_C(2000000)
 
 struct tool {
 	struct tool *next;
 	pid_t pid;
-	int proc_fd;	   /* /proc/PID; -1: not looked for, or the process is gone */
-	bool looked;	   /* for it */
-	char *path;	   /* owned */
-	uint64_t before;   /* what the process was then: procfs_image() */
-	bool known;	   /* the process has become it */
-	bool script;	   /* its interpreter is not seen yet; of a native view */
-	bool interpreted;  /* it was */
-	bool done;	   /* it is told of now */
-	uint64_t until_ns; /* then what is there is told */
+	int proc_fd;	  /* /proc/PID; -1: not looked for, or the process is gone */
+	bool looked;	  /* for it */
+	char *path;	  /* owned */
+	uint64_t before;  /* what the process was then: procfs_image() */
+	bool known;	  /* the process has become it */
+	bool script;	  /* its interpreter is not seen yet; of a native view */
+	bool interpreted; /* it was */
+	bool done;	  /* it is told of now */
+	int64_t until_ns; /* then what is there is told */
 };
 
 void tools_start(struct gate *gate)
@@ -145,7 +146,7 @@ static bool has_become(struct tool *tool)
 		tool->looked = true;
 	}
 	bool gone = tool->proc_fd < 0 || procfs_image(tool->proc_fd, &now) < 0;
-	bool late = steps_now_ns() > tool->until_ns;
+	bool late = clock_ns() > tool->until_ns;
 
 	/* Where the server hasn't looked what was before, it will say when that is over. */
 	tool->known =
@@ -199,7 +200,7 @@ static struct tool *starts(struct gate *gate, pid_t pid, const char *path, uint6
 	tool->pid = pid;
 	tool->proc_fd = -1;
 	tool->before = image;
-	tool->until_ns = steps_now_ns() + WAIT_NS;
+	tool->until_ns = clock_ns() + WAIT_NS;
 	tool->next = gate->tools;
 	gate->tools = tool;
 	return tool;
@@ -218,7 +219,7 @@ static void executed(struct gate *gate, pid_t pid, const char *path, int fd)
 	}
 	if (tool != NULL) {
 		tool->script = script;
-		tool->until_ns = steps_now_ns() + SETTLE_NS;
+		tool->until_ns = clock_ns() + SETTLE_NS;
 	}
 }
 

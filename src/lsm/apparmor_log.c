@@ -69,6 +69,21 @@ static const char *field(const char *line, const char *key, char *out, size_t si
 	return out;
 }
 
+/*
+ * Whether the kernel itself wrote LINE: programs may write to both logs, to auditd's as other types
+ * than these, to the kernel's with a facility other than its own, 0, in the bits above the third.
+ */
+static bool is_kernels(const char *line)
+{
+	const char *text = strchr(line, ';');
+
+	if (str_starts_with(line, "type=AVC ") || str_starts_with(line, "type=APPARMOR")) {
+		return true;
+	}
+	return isdigit((unsigned char)*line) && strtoul(line, NULL, 10) < 8 && text != NULL &&
+	       str_starts_with(text, ";audit: type=1400 ");
+}
+
 /* "audit(1795826724.438:1745)": the first number. */
 static bool is_since(const char *line, int64_t since)
 {
@@ -115,7 +130,58 @@ static void find_rule(const char *line, struct record *r, char *rule, size_t siz
 	}
 }
 
-bool apparmor_log_parse(const char *line, pid_t pid, int64_t since, struct lsm_denial *denial)
+/* Whether what AppArmor calls OPERATION is asked in the system call NAME. */
+static bool is_asked(const char *operation, const char *name)
+{
+	static const struct {
+		const char *call, *operation;
+	} others[] = {
+		{ "openat", "open" },
+		{ "openat2", "open" },
+		{ "execve", "exec" },
+		{ "execveat", "exec" },
+		{ "umount2", "umount" },
+		{ "pivot_root", "pivotroot" },
+		{ "kill", "signal" },
+		{ "tkill", "signal" },
+		{ "tgkill", "signal" },
+		{ "pidfd_send_signal", "signal" },
+		{ "process_vm_readv", "ptrace" },
+		{ "process_vm_writev", "ptrace" },
+		{ "socket", "create" },
+		{ "socketpair", "create" },
+		{ "sendto", "sendmsg" },
+		{ "recvfrom", "recvmsg" },
+		{ "unshare", "userns_create" },
+		{ "clone", "userns_create" },
+		{ "clone3", "userns_create" },
+		{ "mkdirat", "mkdir" },
+		{ "mknodat", "mknod" },
+		{ "symlinkat", "symlink" },
+		{ "unlinkat", "unlink" },
+		{ "unlinkat", "rmdir" },
+		{ "linkat", "link" },
+		{ "rename", "rename_src" },
+		{ "rename", "rename_dest" },
+		{ "renameat", "rename_src" },
+		{ "renameat", "rename_dest" },
+		{ "renameat2", "rename_src" },
+		{ "renameat2", "rename_dest" },
+	};
+
+	if (str_equal(operation, name) || str_equal(operation, "capable")) {
+		return true;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++) {
+		if (str_equal(others[i].call, name) && str_equal(others[i].operation, operation)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+bool apparmor_log_parse(
+	const char *line, const struct lsm_refusal *wanted, struct lsm_denial *denial)
 {
 	const char *words = strstr(line, "apparmor=\"DENIED\"");
 	struct record r;
@@ -123,11 +189,13 @@ bool apparmor_log_parse(const char *line, pid_t pid, int64_t since, struct lsm_d
 	char profile[LSM_LABEL_MAX];
 	char rule[1024];
 
-	if (words == NULL || !is_since(line, since) ||
-		strtol(field(words, "pid", number, sizeof(number)), NULL, 10) != (long)pid) {
+	if (words == NULL || !is_kernels(line) || !is_since(line, wanted->since) ||
+		strtol(field(words, "pid", number, sizeof(number)), NULL, 10) !=
+			(long)wanted->pid ||
+		!is_asked(field(words, "operation", r.operation, sizeof(r.operation)),
+			wanted->call)) {
 		return false;
 	}
-	field(words, "operation", r.operation, sizeof(r.operation));
 	field(words, "name", r.name, sizeof(r.name));
 	field(words, "srcname", r.source, sizeof(r.source));
 	field(words, "denied_mask", r.mask, sizeof(r.mask));
@@ -146,7 +214,7 @@ bool apparmor_log_parse(const char *line, pid_t pid, int64_t since, struct lsm_d
 }
 
 /* The lines from FD, the last one that fits counts. */
-static bool find_in_file(int fd, pid_t pid, int64_t since, struct lsm_denial *denial)
+static bool find_in_file(int fd, const struct lsm_refusal *wanted, struct lsm_denial *denial)
 {
 	_cleanup_free_ char *text = NULL;
 	off_t end = lseek(fd, 0, SEEK_END);
@@ -162,13 +230,13 @@ static bool find_in_file(int fd, pid_t pid, int64_t since, struct lsm_denial *de
 		if (next != NULL) {
 			*next++ = '\0';
 		}
-		found |= apparmor_log_parse(line, pid, since, denial);
+		found |= apparmor_log_parse(line, wanted, denial);
 	}
 	return found;
 }
 
 /* One record for each read(2): Documentation/ABI/testing/dev-kmsg. */
-static bool find_in_kernel(int fd, pid_t pid, int64_t since, struct lsm_denial *denial)
+static bool find_in_kernel(int fd, const struct lsm_refusal *wanted, struct lsm_denial *denial)
 {
 	char record[RECORD_MAX];
 	bool found = false;
@@ -178,13 +246,13 @@ static bool find_in_kernel(int fd, pid_t pid, int64_t since, struct lsm_denial *
 	while ((n = read(fd, record, sizeof(record) - 1)) > 0 || (n < 0 && errno == EPIPE)) {
 		if (n > 0) {
 			record[n] = '\0';
-			found |= apparmor_log_parse(record, pid, since, denial);
+			found |= apparmor_log_parse(record, wanted, denial);
 		}
 	}
 	return found;
 }
 
-bool apparmor_log_find(pid_t pid, int64_t since, struct lsm_denial *denial)
+bool apparmor_log_find(const struct lsm_refusal *wanted, struct lsm_denial *denial)
 {
 	const struct timespec moment = { .tv_nsec = TRY_MS * 1000000L };
 
@@ -192,8 +260,8 @@ bool apparmor_log_find(pid_t pid, int64_t since, struct lsm_denial *denial)
 		_cleanup_close_ int log_fd = open(AUDITD_LOG, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 		_cleanup_close_ int kernel_fd = open(KERNEL_LOG, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 
-		if ((log_fd >= 0 && find_in_file(log_fd, pid, since, denial)) ||
-			(kernel_fd >= 0 && find_in_kernel(kernel_fd, pid, since, denial))) {
+		if ((log_fd >= 0 && find_in_file(log_fd, wanted, denial)) ||
+			(kernel_fd >= 0 && find_in_kernel(kernel_fd, wanted, denial))) {
 			return true;
 		}
 		nanosleep(&moment, NULL);

@@ -93,10 +93,10 @@ bool lsm_denies_capability(const struct lsm_labels *labels, unsigned int cap, co
 	return false;
 }
 
-bool lsm_logged_denial(
-	const struct lsm_labels *labels, pid_t pid, int64_t since, struct lsm_denial *denial)
+bool lsm_logged_denial(const struct lsm_labels *labels, const struct lsm_refusal *refusal,
+	struct lsm_denial *denial)
 {
-	return labels->of[LSM_APPARMOR].text[0] != '\0' && apparmor_log_find(pid, since, denial);
+	return labels->of[LSM_APPARMOR].text[0] != '\0' && apparmor_log_find(refusal, denial);
 }
 
 static bool is_there(const char *file)

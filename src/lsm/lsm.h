@@ -95,12 +95,19 @@ bool lsm_denies_file(const struct lsm_labels *labels, int fd, const char *path, 
 bool lsm_denies_capability(const struct lsm_labels *labels, unsigned int cap, const char *name,
 	bool user_namespace, struct lsm_denial *denial);
 
+/* A system call that failed. */
+struct lsm_refusal {
+	const char *call; /* "mount" */
+	pid_t pid;
+	int64_t since; /* it was made then or later: seconds since 1970 */
+};
+
 /*
- * What AppArmor has recorded of a denial to process PID at SINCE (seconds since 1970) or later:
- * where its library can't be asked. A deny rule that is not audited keeps it out of the log.
+ * What AppArmor has recorded of REFUSAL, where its library can't be asked. A deny rule that is not
+ * audited keeps it out of the log. Returns true, with DENIAL filled in, where it has.
  */
-bool lsm_logged_denial(
-	const struct lsm_labels *labels, pid_t pid, int64_t since, struct lsm_denial *denial);
+bool lsm_logged_denial(const struct lsm_labels *labels, const struct lsm_refusal *refusal,
+	struct lsm_denial *denial);
 
 /*
  * In a child: what it executes next runs as who started sallyport would run it. An engine's own

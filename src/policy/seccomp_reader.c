@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/procfs.h"
 #include "base/str.h"
 
@@ -29,14 +30,6 @@ enum seccomp_step { STEP_NONE, STEP_SEIZE, STEP_STOP, STEP_READ };
 static long trace(long request, pid_t pid, uintptr_t address, uintptr_t data)
 {
 	return syscall(SYS_ptrace, request, (long)pid, address, data);
-}
-
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
 /* Flags came with 4.16; before, FLAG_LOG is not to be known. */
@@ -141,7 +134,7 @@ static void read_stopped(struct seccomp_reading *reading, pid_t pid, int proc_fd
 	if (fstatat(proc_fd, "stat", &st, 0) < 0) {
 		return fail(reading, STEP_SEIZE, ESRCH);
 	}
-	uint64_t begin = now_ns();
+	int64_t begin = clock_ns();
 	if (trace(PTRACE_INTERRUPT, pid, 0, 0) < 0) {
 		return fail(reading, STEP_STOP, errno);
 	}
@@ -151,7 +144,7 @@ static void read_stopped(struct seccomp_reading *reading, pid_t pid, int proc_fd
 	}
 	code = read_filters(reading, pid);
 	trace(PTRACE_DETACH, pid, 0, (uintptr_t)signal_out);
-	reading->stopped_ns = now_ns() - begin;
+	reading->stopped_ns = (uint64_t)(clock_ns() - begin);
 	if (code != 0) {
 		fail(reading, STEP_READ, code);
 	}

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/str.h"
 #include "target/engine.h"
 #include "target/http.h"
@@ -68,7 +69,7 @@ struct daemon {
 
 static int time_left(const struct daemon *daemon)
 {
-	int64_t left = daemon->deadline - http_now_ms();
+	int64_t left = daemon->deadline - clock_ms();
 
 	return left < TIMEOUT_MS ? (int)left : TIMEOUT_MS;
 }
@@ -100,7 +101,7 @@ static int ask_for_one(struct roll *roll, const struct daemon *daemon, const cha
 static int ask(struct roll *roll, const struct place *place, const char *socket, int timeout_ms,
 	struct error *err)
 {
-	const struct daemon daemon = { place, socket, http_now_ms() + timeout_ms };
+	const struct daemon daemon = { place, socket, clock_ms() + timeout_ms };
 	uid_t peer;
 	_cleanup_json_ struct json_object *list =
 		http_get_json(place, socket, "/containers/json?all=1", TIMEOUT_MS, &peer, err);

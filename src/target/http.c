@@ -12,26 +12,19 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/str.h"
 
 #define HEADERS_MAX (64u << 10)
 #define RETRY_MS 20
 
-int64_t http_now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 /* Waits for EVENTS on FD until DEADLINE. Returns 0 or a negative errno. */
 static int wait_for(int fd, short events, int64_t deadline)
 {
 	for (;;) {
 		struct pollfd p = { .fd = fd, .events = events };
-		int64_t left = deadline - http_now_ms();
+		int64_t left = deadline - clock_ms();
 
 		if (left <= 0) {
 			return -ETIMEDOUT;
@@ -61,7 +54,7 @@ static int connect_to(int socket_fd, int64_t deadline)
 		if (errno != EAGAIN && errno != EINTR) {
 			return -errno;
 		}
-		if (http_now_ms() >= deadline) {
+		if (clock_ms() >= deadline) {
 			return -ETIMEDOUT;
 		}
 		poll(NULL, 0, RETRY_MS);
@@ -187,7 +180,7 @@ int http_parse(const char *response, size_t size, const char **body, size_t *bod
 int http_get(const struct place *place, const char *socket, const char *path, int timeout_ms,
 	char **body, size_t *size, uid_t *peer, struct error *err)
 {
-	int64_t deadline = http_now_ms() + timeout_ms;
+	int64_t deadline = clock_ms() + timeout_ms;
 	_cleanup_close_ int socket_fd = state_open(place, socket, S_IFSOCK, err);
 	_cleanup_free_ char *response = NULL;
 	struct ucred cred;

@@ -10,9 +10,6 @@
 
 #define HTTP_BODY_MAX (32u << 20)
 
-/* Milliseconds of a clock that is never set. */
-int64_t http_now_ms(void);
-
 /*
  * GETs PATH from the daemon at SOCKET of PLACE within TIMEOUT_MS. On success *BODY is the caller's,
  * a NUL follows it, and *PEER is the uid that listens there. Returns the status (200, 404, ...) or

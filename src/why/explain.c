@@ -310,7 +310,18 @@ static bool deny_capability(const struct inquiry *q, uint64_t given, struct lsm_
 	return false;
 }
 
-/* The policies themselves are asked: exact where they say no. */
+/* What the first run has left in the log. */
+static bool find_logged(const struct inquiry *q, struct lsm_denial *denial)
+{
+	const struct lsm_refusal refusal = {
+		.call = q->name, .pid = q->refusal->pid, .since = q->question->first->since
+	};
+
+	return lsm_logged_denial(&q->question->profile->labels, &refusal, denial);
+}
+
+/* The policies themselves are asked, and where no trial can tell the log: exact where they say no.
+ */
 static bool ask_label(struct inquiry *q)
 {
 	struct refusal now = *q->refusal;
@@ -323,7 +334,8 @@ static bool ask_label(struct inquiry *q)
 	}
 	if (q->error == EACCES && files_explain_label(&verdict, q->question->profile, &now)) {
 		*new_verdict(q) = verdict;
-	} else if (deny_capability(q, q->lifts.capabilities, &denial)) {
+	} else if (deny_capability(q, q->lifts.capabilities, &denial) ||
+		   (!q->rerun && find_logged(q, &denial))) {
 		tell_denial(&verdict, &denial);
 		*new_verdict(q) = verdict;
 	} else {
@@ -339,17 +351,6 @@ static bool is_there(const struct inquiry *q, enum layer layer)
 {
 	return layer == LAYER_LANDLOCK ? q->refusal->landlocked
 				       : lift_possible(q->question->profile, layer);
-}
-
-/* What the first run has left in the log says more. */
-static void tell_logged(const struct inquiry *q, struct verdict *verdict)
-{
-	struct lsm_denial denial;
-
-	if (lsm_logged_denial(&q->question->profile->labels, q->refusal->pid,
-		    q->question->first->since, &denial)) {
-		tell_denial(verdict, &denial);
-	}
 }
 
 static bool ask_layer(struct inquiry *q, enum layer layer)
@@ -368,8 +369,9 @@ static bool ask_layer(struct inquiry *q, enum layer layer)
 
 	now.error = q->error;
 	tell_layer(verdict, q->question->profile, &now, layer);
-	if (layer == LAYER_LSM) {
-		tell_logged(q, verdict);
+	struct lsm_denial denial;
+	if (layer == LAYER_LSM && find_logged(q, &denial)) {
+		tell_denial(verdict, &denial);
 	}
 	prove(q, verdict, &lifts);
 	return true;
@@ -384,10 +386,9 @@ static void tell_layer_needed(struct inquiry *q, const struct lifts *lifts, enum
 
 	now.error = q->error;
 	tell_layer(verdict, q->question->profile, &now, layer);
-	if (layer == LAYER_LSM && deny_capability(q, lifts->capabilities, &denial)) {
+	if (layer == LAYER_LSM &&
+		(deny_capability(q, lifts->capabilities, &denial) || find_logged(q, &denial))) {
 		tell_denial(verdict, &denial);
-	} else if (layer == LAYER_LSM) {
-		tell_logged(q, verdict);
 	}
 	prove(q, verdict, lifts);
 }

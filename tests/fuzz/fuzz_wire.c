@@ -43,15 +43,6 @@ static const struct {
 	{ WIRE_WHY_ENDED, sizeof(struct wire_why_ended), 0 },
 };
 
-/* What tools.c has from steps.c, which needs all of the gate. */
-uint64_t steps_now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
 /* A message of TYPE and WHOLE bytes, the first of its body those of DATA. With LIES the header says
  * what DATA begins with instead. */
 static void *make_message(

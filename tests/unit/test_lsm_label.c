@@ -267,60 +267,91 @@ static void test_other(void **state)
 static void test_log(void **state)
 {
 	static const struct {
+		const char *call;
 		const char *line;
 		const char *rule; /* NULL: it is not to be taken */
 	} cases[] = {
-		{ "type=AVC msg=audit(1795826440.719:567): apparmor=\"DENIED\" "
-		  "operation=\"signal\" "
-		  "class=\"signal\" profile=\"web\" pid=77 comm=\"x\" requested_mask=\"send\" "
-		  "denied_mask=\"send\" signal=kill peer=\"unconfined\"",
+		{ "kill",
+			"type=AVC msg=audit(1795826440.719:567): apparmor=\"DENIED\" "
+			"operation=\"signal\" "
+			"class=\"signal\" profile=\"web\" pid=77 comm=\"x\" "
+			"requested_mask=\"send\" "
+			"denied_mask=\"send\" signal=kill peer=\"unconfined\"",
 			"in the profile: signal (send) set=(kill) peer=unconfined," },
-		{ "4,1,2,-;audit: type=1400 audit(1795826440.719:567): apparmor=\"DENIED\" "
-		  "operation=\"capable\" class=\"cap\" profile=\"web\" pid=77 comm=\"chroot\" "
-		  "capability=18  capname=\"sys_chroot\"\n",
+		{ "chroot",
+			"4,1,2,-;audit: type=1400 audit(1795826440.719:567): apparmor=\"DENIED\" "
+			"operation=\"capable\" class=\"cap\" profile=\"web\" pid=77 "
+			"comm=\"chroot\" "
+			"capability=18  capname=\"sys_chroot\"\n",
 			"in the profile: capability sys_chroot," },
-		{ "type=AVC msg=audit(1795826440.719:567): apparmor=\"DENIED\" operation=\"mount\" "
-		  "class=\"mount\" info=\"failed mntpnt match\" error=-13 profile=\"web\" "
-		  "name=\"/tmp/\" pid=77 comm=\"mount\" fstype=\"tmpfs\" srcname=\"none\" "
-		  "flags=\"rw, nosuid\"",
+		{ "mount",
+			"type=AVC msg=audit(1795826440.719:567): apparmor=\"DENIED\" "
+			"operation=\"mount\" "
+			"class=\"mount\" info=\"failed mntpnt match\" error=-13 profile=\"web\" "
+			"name=\"/tmp/\" pid=77 comm=\"mount\" fstype=\"tmpfs\" srcname=\"none\" "
+			"flags=\"rw, nosuid\"",
 			"in the profile: mount fstype=(tmpfs) options=(rw, nosuid) none -> "
 			"/tmp/," },
-		{ "type=AVC msg=audit(1795826440.719:567): apparmor=\"DENIED\" "
-		  "operation=\"umount\" "
-		  "class=\"mount\" profile=\"web\" name=2F746D702F6120622F pid=77 comm=\"umount\"",
+		{ "umount2",
+			"type=AVC msg=audit(1795826440.719:567): apparmor=\"DENIED\" "
+			"operation=\"umount\" "
+			"class=\"mount\" profile=\"web\" name=2F746D702F6120622F pid=77 "
+			"comm=\"umount\"",
 			"in the profile: umount /tmp/a b/," },
-		{ "type=AVC msg=audit(1795826440.719:567): apparmor=\"DENIED\" "
-		  "operation=\"create\" "
-		  "class=\"net\" profile=\"web\" pid=77 comm=\"ping\" family=\"inet\" "
-		  "sock_type=\"raw\" protocol=1 requested_mask=\"create\" denied_mask=\"create\"",
+		{ "socket",
+			"type=AVC msg=audit(1795826440.719:567): apparmor=\"DENIED\" "
+			"operation=\"create\" "
+			"class=\"net\" profile=\"web\" pid=77 comm=\"ping\" family=\"inet\" "
+			"sock_type=\"raw\" protocol=1 requested_mask=\"create\" "
+			"denied_mask=\"create\"",
 			"in the profile: network inet raw," },
-		{ "type=AVC msg=audit(1795826440.719:567): apparmor=\"DENIED\" operation=\"open\" "
-		  "profile=\"web\" name=\"/etc/x\" pid=77 comm=\"cat\" requested_mask=\"r\" "
-		  "denied_mask=\"r\" fsuid=0 ouid=0",
+		{ "openat",
+			"type=AVC msg=audit(1795826440.719:567): apparmor=\"DENIED\" "
+			"operation=\"open\" "
+			"profile=\"web\" name=\"/etc/x\" pid=77 comm=\"cat\" requested_mask=\"r\" "
+			"denied_mask=\"r\" fsuid=0 ouid=0",
 			"in the profile: /etc/x r," },
-		{ "type=AVC msg=audit(1795826440.719:567): apparmor=\"DENIED\" operation=\"new\" "
-		  "profile=\"web\" pid=77 comm=\"cat\"",
+		{ "execve",
+			"type=AVC msg=audit(1795826440.719:567): apparmor=\"DENIED\" "
+			"operation=\"exec\" "
+			"profile=\"web\" pid=77 comm=\"cat\"",
 			"" },
-		{ "type=AVC msg=audit(1795826439.999:567): apparmor=\"DENIED\" "
-		  "operation=\"capable\" "
-		  "profile=\"web\" pid=77 capname=\"sys_chroot\"",
+		{ "chroot",
+			"type=AVC msg=audit(1795826439.999:567): apparmor=\"DENIED\" "
+			"operation=\"capable\" "
+			"profile=\"web\" pid=77 capname=\"sys_chroot\"",
 			NULL }, /* before */
-		{ "type=AVC msg=audit(1795826440.719:567): apparmor=\"DENIED\" "
-		  "operation=\"capable\" "
-		  "profile=\"web\" pid=777 capname=\"sys_chroot\"",
+		{ "chroot",
+			"type=AVC msg=audit(1795826440.719:567): apparmor=\"DENIED\" "
+			"operation=\"capable\" "
+			"profile=\"web\" pid=777 capname=\"sys_chroot\"",
 			NULL },
-		{ "type=AVC msg=audit(1795826440.719:567): apparmor=\"ALLOWED\" "
-		  "operation=\"capable\" "
-		  "profile=\"web\" pid=77 capname=\"sys_chroot\"",
+		{ "chroot",
+			"type=AVC msg=audit(1795826440.719:567): apparmor=\"ALLOWED\" "
+			"operation=\"capable\" "
+			"profile=\"web\" pid=77 capname=\"sys_chroot\"",
 			NULL },
-		{ "apparmor=\"DENIED\" pid=77", NULL },
-		{ "", NULL },
+		{ "chroot",
+			"12,1,2,-;audit: type=1400 audit(1795826440.719:567): "
+			"apparmor=\"DENIED\" operation=\"capable\" profile=\"web\" pid=77 "
+			"capname=\"sys_chroot\"",
+			NULL }, /* by a program */
+		{ "chroot",
+			"type=USER_AVC msg=audit(1795826440.719:567): apparmor=\"DENIED\" "
+			"operation=\"capable\" profile=\"web\" pid=77 capname=\"sys_chroot\"",
+			NULL },
+		{ "chroot", "apparmor=\"DENIED\" pid=77", NULL }, { "chroot", "", NULL },
+		{ "open",
+			"type=AVC msg=audit(1795826440.719:567): apparmor=\"DENIED\" "
+			"operation=\"mount\" profile=\"web\" pid=77 name=\"/tmp/\"",
+			NULL }, /* another call's */
 	};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		const struct lsm_refusal wanted = { cases[i].call, 77, 1795826440 };
 		struct lsm_denial denial;
-		bool taken = apparmor_log_parse(cases[i].line, 77, 1795826440, &denial);
+		bool taken = apparmor_log_parse(cases[i].line, &wanted, &denial);
 
 		assert_int_equal(taken, cases[i].rule != NULL);
 		if (taken) {
