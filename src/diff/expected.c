@@ -58,6 +58,20 @@ static bool but_read_implies_exec(const struct comparison *c, const struct row *
 		       strtoul(row->ours, NULL, 16);
 }
 
+/* PER_CLEAR_ON_SETID of linux/personality.h. */
+#define UNSAFE (READ_IMPLIES_EXEC | ADDR_NO_RANDOMIZE | ADDR_COMPAT_LAYOUT | MMAP_PAGE_ZERO)
+
+/* Who begins a label by an exec loses these: domain.c of security/apparmor, hooks.c of selinux. */
+static bool but_cleared_by_label(const struct comparison *c, const struct row *row)
+{
+	const char *label = facts_get(c->target, "attr.current");
+
+	return label != NULL && label[0] != '\0' && !str_equal(label, "unconfined") &&
+	       row->target != NULL && row->ours != NULL &&
+	       (strtoul(row->target, NULL, 16) & ~(unsigned long)UNSAFE) ==
+		       strtoul(row->ours, NULL, 16);
+}
+
 static bool ours_clean(const struct comparison *c, const struct row *row)
 {
 	return row->ours != NULL && strspn(row->ours, "0") == strlen(row->ours);
@@ -99,6 +113,8 @@ static const struct {
 	{ "oom_score_adj", oom_not_lowered, "sallyport's caller lacks CAP_SYS_RESOURCE" },
 	{ "cwd.*", cwd_is_root, "no path from the target's root leads to its directory" },
 	{ "personality", but_read_implies_exec, "an exec takes READ_IMPLIES_EXEC back" },
+	{ "personality", but_cleared_by_label,
+		"an exec that begins a label takes these bits back" },
 	{ "sched.autogroup_nice", NULL, "autogroups are by session, and ours is another" },
 	{ "proc_files.owner", not_dumpable, "an exec makes a process dumpable again" },
 	{ "self.parent_inside", ours_no, "started from outside: its parent has no pid inside" },

@@ -19,6 +19,7 @@
 /* How much of auditd's log is read, from its end; how long a record of the kernel's may be. */
 #define TAIL_MAX (256 << 10)
 #define RECORD_MAX 8192
+#define RULES "in the profile: "
 /* auditd writes a record a moment after the kernel has made it. */
 #define TRIES 5
 #define TRY_MS 40
@@ -206,14 +207,32 @@ bool apparmor_log_parse(
 		"the AppArmor profile %.200s denies it, says its log: %.*s", profile,
 		(int)strcspn(words, "\n"), words);
 	if (rule[0] != '\0') {
-		snprintf(denial->change, sizeof(denial->change), "in the profile: %.480s", rule);
+		snprintf(denial->change, sizeof(denial->change), RULES "%.480s", rule);
 	} else {
 		denial->change[0] = '\0';
 	}
 	return true;
 }
 
-/* The lines from FD, the last one that fits counts. */
+/* LINE where it fits: one call may be denied to both sides, by a rule for each. */
+static void add(
+	const char *line, const struct lsm_refusal *wanted, struct lsm_denial *denial, bool *found)
+{
+	struct lsm_denial one;
+
+	if (!apparmor_log_parse(line, wanted, &one)) {
+		return;
+	}
+	const char *rule = one.change + (one.change[0] != '\0' ? strlen(RULES) : 0);
+	size_t used = *found ? strlen(denial->change) : 0;
+	if (!*found) {
+		*denial = one;
+	} else if (used > 0 && strstr(denial->change, rule) == NULL) {
+		snprintf(denial->change + used, sizeof(denial->change) - used, " %s", rule);
+	}
+	*found = true;
+}
+
 static bool find_in_file(int fd, const struct lsm_refusal *wanted, struct lsm_denial *denial)
 {
 	_cleanup_free_ char *text = NULL;
@@ -230,7 +249,7 @@ static bool find_in_file(int fd, const struct lsm_refusal *wanted, struct lsm_de
 		if (next != NULL) {
 			*next++ = '\0';
 		}
-		found |= apparmor_log_parse(line, wanted, denial);
+		add(line, wanted, denial, &found);
 	}
 	return found;
 }
@@ -246,7 +265,7 @@ static bool find_in_kernel(int fd, const struct lsm_refusal *wanted, struct lsm_
 	while ((n = read(fd, record, sizeof(record) - 1)) > 0 || (n < 0 && errno == EPIPE)) {
 		if (n > 0) {
 			record[n] = '\0';
-			found |= apparmor_log_parse(record, wanted, denial);
+			add(record, wanted, denial, &found);
 		}
 	}
 	return found;

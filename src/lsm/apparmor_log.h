@@ -18,7 +18,7 @@
 bool apparmor_log_parse(
 	const char *line, const struct lsm_refusal *wanted, struct lsm_denial *denial);
 
-/* The last such record in auditd's log, or else in the kernel's: lsm_logged_denial(). */
+/* Such records in auditd's log, or else in the kernel's: lsm_logged_denial(). */
 bool apparmor_log_find(const struct lsm_refusal *wanted, struct lsm_denial *denial);
 
 #endif

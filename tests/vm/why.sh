@@ -64,7 +64,7 @@ capable	socket: EACCES by lsm	in the profile: network inet6 raw,	/calls socket:1
 capable	sethostname: EPERM by lsm	in the profile: capability sys_admin,	/calls sethostname:x,1
 user	open: EACCES by dac, lsm	.	/calls open:/vol/secret,0
 user	open: EACCES by dac	mode 0600	/calls open:/vol/private,0
-plain	sethostname: EPERM by capability, lsm	cap_sys_admin.*in the profile: capability sys_admin,	/calls sethostname:x,1
+plain	sethostname: EPERM by capability, lsm	cap_sys_admin.*the label of the container	/calls sethostname:x,1
 '
 	;;
 *)
