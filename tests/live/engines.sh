@@ -178,7 +178,11 @@ start_podman()
 	local var options=()
 	ENGINE=podman NAME=${1:-sp-podman-$$} ROOTFS=$T/podman/$NAME
 	have podman && have runc || return 1
+	# Where podman has it by default the policy gives it that.
+	mkdir -p "$T/podman/root"
+	[ -z "${FILES_LABEL-}" ] || chcon system_u:object_r:container_var_lib_t:s0 "$T/podman" "$T/podman/root"
 	make_rootfs "$ROOTFS"
+	label_files "$ROOTFS"
 	for var in "${ENVIRONMENT[@]}"; do
 		options+=(-e "$var")
 	done
@@ -200,9 +204,14 @@ start_podman()
 
 # --- runc
 
+# label_files ROOT: where a test gives each container a label, FILES_LABEL is SELinux' of their files.
+label_files()
+{
+	[ -z "${FILES_LABEL-}" ] || chcon -R "$FILES_LABEL" "$1"
+}
+
 # runc_bundle BUNDLE EDIT: `runc spec` with our init and its environment, then the Python code EDIT on
-# the dictionary c, and that of RUNC_LABEL where a test gives each container a label; RUNC_FILES_LABEL is
-# then SELinux' of its files.
+# the dictionary c, and that of RUNC_LABEL.
 runc_bundle()
 {
 	(cd "$1" && rm -f config.json && runc spec) || return 1
@@ -217,8 +226,7 @@ runc_bundle()
 		with open(path, "w") as f:
 		    json.dump(c, f, indent=1)
 	END
-	[ -z "${RUNC_FILES_LABEL-}" ] ||
-		(cd "$1" && chcon -R "$RUNC_FILES_LABEL" "$(jq -r .root.path config.json)")
+	(cd "$1" && label_files "$(jq -r .root.path config.json)")
 }
 
 # A filter under which a careless joiner can't do its work: what it needs is forbidden.

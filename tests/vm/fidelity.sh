@@ -7,7 +7,7 @@
 cd "$(dirname "$0")" || exit 1
 case ${MODE:-} in
 selinux)
-	export RUNC_FILES_LABEL=system_u:object_r:container_file_t:s0
+	export FILES_LABEL=system_u:object_r:container_file_t:s0
 	export RUNC_LABEL='
 c["process"]["selinuxLabel"] = "system_u:system_r:container_t:s0:c1,c2"
 c["linux"]["mountLabel"] = "system_u:object_r:container_file_t:s0"
