@@ -276,7 +276,7 @@ is "names of ours in the container: ours are meant" \
 	"$(attach sh -c '/c/bin/true && /.sallyport/enter /bin/echo entered && cmp /.sallyport/launch /.sallyport/enter && echo same' 2>&1)" $'entered\nsame'
 rm -r "$root/.sallyport" "$root/c"
 
-# Who is no tool of the session and asks its gate all the same, by a descriptor of its folder: what lives in the container's mount
+# Who is no tool of the session and asks its gate, or what starts sallyport why, all the same, by a descriptor of their folder: what lives in the container's mount
 # namespace, and another user.
 cat >"$T/poser.py" <<'END'
 import ctypes, os, socket, struct, sys
@@ -290,32 +290,40 @@ if sys.argv[2] == "inside":
 else:
     os.setresuid(1000, 1000, 1000)
 os.fchdir(folder)
-gate = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-gate.settimeout(10)
+ENTER, PLAN, WHY, ENDED = 5, 6, 12, 13
+asked = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+asked.settimeout(10)
 try:
-    gate.connect("gate")
+    asked.connect(sys.argv[4])
 except PermissionError:
     sys.exit("refused: it may not connect")
-ENTER, PLAN = 5, 6
 try:
-    gate.send(struct.pack("=II", ENTER, 8 + 4096) + b"/bin/true".ljust(4096, b"\0"))
+    if sys.argv[4] == "gate":
+        asked.send(struct.pack("=II", ENTER, 8 + 4096) + b"/bin/true".ljust(4096, b"\0"))
+    else:
+        request = struct.pack("=II", 0, 1) + bytes(4096) + b"/bin/true".ljust(65536, b"\0")
+        socket.send_fds(asked, [struct.pack("=II", WHY, 8 + len(request)) + request], [0, 1, 2])
 except ConnectionError:
     pass # who is refused at once has an answer, or none
 try:
-    answer = gate.recv(65536)
+    answer = asked.recv(65536)
 except ConnectionError:
-    sys.exit("refused: the gate hangs up")
+    sys.exit("refused: it hangs up")
 kind = struct.unpack("=I", answer[:4])[0] if answer else 0
-print("BREACH" if kind == PLAN else "refused: type %d," % kind, answer[12:].split(b"\0")[0].decode())
+print("BREACH" if kind in (PLAN, ENDED) else "refused: type %d," % kind, answer[12:].split(b"\0")[0].decode())
 END
 attach sleep 1001 >/dev/null 2>&1 &
 session=$!
 STARTED+=("$session")
 wait_for 10 pgrep -f -x 'sleep 1001'
 tool=$(pgrep -n -f -x 'sleep 1001')
-for who in inside other; do
-	matches "poser: $who" "$(python3 "$T/poser.py" "/proc/$tool/root/.sallyport" "$who" "/proc/$init/ns/mnt" 2>&1)" '^refused: '
+for whom in gate ask; do
+	for who in inside other; do
+		matches "poser: $who, to $whom" "$(python3 "$T/poser.py" "/proc/$tool/root/.sallyport" "$who" "/proc/$init/ns/mnt" $whom 2>&1)" '^refused: '
+	done
 done
+# The same message from a tool is served: it is not for its form that it was refused.
+is "poser: a tool is served" "$(attach /.sallyport/why /bin/true 2>&1)" "status 0: nothing was refused for want of a permission"
 kill "$tool"
 wait "$session"
 
