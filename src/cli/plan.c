@@ -138,23 +138,26 @@ static int look_at(int root_fd, const char *file)
 	return S_ISREG(st.st_mode) && (st.st_mode & 0111) != 0 ? 0 : 126;
 }
 
-/* The file that NAME stands for, by the PATH of the container. FILE has PATH_MAX bytes. */
-static int search(const struct profile *profile, const char *name, char *file)
+/* The file that NAME stands for, in the directory CWD of the container or by its PATH, in which an
+ * empty name is that directory: execvp(3). FILE has PATH_MAX bytes. */
+static int search(const struct profile *profile, const char *cwd, const char *name, char *file)
 {
 	const char *path = environment_get(&profile->environment, "PATH");
 	int result = 127;
 
-	snprintf(file, PATH_MAX, "%s", name);
 	if (strchr(name, '/') != NULL) {
+		snprintf(file, PATH_MAX, "%s%s%s", name[0] == '/' ? "" : cwd,
+			name[0] == '/' ? "" : "/", name);
 		return look_at(profile->namespaces.root_fd, file);
 	}
-	_cleanup_free_ char *list = strdup(path != NULL ? path : PLAN_DEFAULT_PATH);
-	char *save = NULL;
-	for (char *dir = list != NULL ? strtok_r(list, ":", &save) : NULL; dir != NULL;
-		dir = strtok_r(NULL, ":", &save)) {
-		snprintf(file, PATH_MAX, "%s/%s", dir, name);
-		int r = look_at(profile->namespaces.root_fd, file);
+	path = path != NULL ? path : PLAN_DEFAULT_PATH;
+	for (const char *end; path != NULL; path = *end == ':' ? end + 1 : NULL) {
+		end = strchrnul(path, ':');
+		int length = (int)(end - path);
 
+		snprintf(file, PATH_MAX, "%.*s/%s", length > 0 ? length : (int)strlen(cwd),
+			length > 0 ? path : cwd, name);
+		int r = look_at(profile->namespaces.root_fd, file);
 		if (r == 0) {
 			return 0;
 		}
@@ -168,7 +171,8 @@ static bool print_program(const struct profile *profile, const struct session_op
 {
 	char file[PATH_MAX];
 	char escaped[2 * PATH_MAX];
-	int r = search(profile, options->argv[0], file);
+	const char *cwd = options->cwd != NULL ? options->cwd : profile->credentials.cwd;
+	int r = search(profile, cwd, options->argv[0], file);
 
 	str_escape(escaped, sizeof(escaped), file);
 	step("execute");

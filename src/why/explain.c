@@ -8,15 +8,11 @@
 #include <linux/seccomp.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "base/cleanup.h"
-#include "base/fd.h"
-#include "base/procfs.h"
 #include "base/str.h"
 #include "policy/bpf.h"
 #include "policy/survey.h"
-#include "why/why.h"
+#include "why/inquiry.h"
 
 #define BIT(cap) (UINT64_C(1) << (cap))
 #define FILE_CAPABILITIES (BIT(CAP_DAC_OVERRIDE) | BIT(CAP_DAC_READ_SEARCH))
@@ -35,85 +31,7 @@ const char *const cause_names[CAUSE_COUNT] = {
 	[CAUSE_KERNEL] = "kernel",
 };
 
-/* One refusal while it is looked into. */
-struct inquiry {
-	struct question *question;
-	struct explanation *explanation;
-	const struct refusal *refusal;
-	struct lifts lifts; /* of the layers found so far */
-	int error;	    /* that the call fails with while these are lifted */
-	char name[64];
-	bool rerun;	      /* it may be tried */
-	bool undecided;	      /* a repetition did not come to the call */
-	struct error failure; /* that all further runs are given up for */
-	/* The call that the last repetition was ended before that did not come to its end. */
-	char forbidden[CALL_TEXT_MAX];
-};
-
-enum outcome {
-	OUTCOME_FAILED = -1, /* that could not be asked */
-	OUTCOME_REFUSED,
-	OUTCOME_WORKS,
-	OUTCOME_NOT_MADE, /* the program did not come to the call */
-};
-
-/* Runs the program with LIFTS. *ERROR is what the call failed with. */
-static enum outcome try(struct inquiry *q, const struct lifts *lifts, int *error)
-{
-	const struct repetition again = { q->question->first, lifts, q->refusal->call.text };
-	struct run *run = NULL;
-	enum outcome outcome = OUTCOME_FAILED;
-	struct error failure = { 0 };
-	char text[256];
-
-	if (q->failure.code != 0) {
-		return OUTCOME_FAILED;
-	}
-	if (q->question->options->trail != NULL) {
-		char note[320];
-
-		snprintf(note, sizeof(note), "why: the program is run %s",
-			lift_describe(text, sizeof(text), lifts));
-		/* What can't be recorded isn't done. */
-		if (audit_degraded(q->question->options->trail, note, &q->failure) < 0) {
-			return OUTCOME_FAILED;
-		}
-	}
-	int r = run_program(
-		&run, q->question->profile, q->question->options, true, &again, &failure);
-	q->question->options->n_before++;
-	if (r >= 0 && run->began && run->made == 0) {
-		outcome = OUTCOME_NOT_MADE;
-		q->undecided = true;
-		snprintf(q->forbidden, sizeof(q->forbidden), "%s", run->forbidden);
-	} else if (r >= 0 && run->began) {
-		*error = run->result;
-		outcome = *error != 0 && call_is_refused(&q->refusal->call, *error)
-				  ? OUTCOME_REFUSED
-				  : OUTCOME_WORKS;
-	}
-	run_free(run);
-	if (r == -EINTR) {
-		q->failure = failure;
-	}
-	return outcome;
-}
-
-static bool works(struct inquiry *q, const struct lifts *lifts)
-{
-	int error;
-
-	return try(q, lifts, &error) == OUTCOME_WORKS;
-}
-
-static struct lifts with_capabilities(struct lifts lifts, uint64_t mask)
-{
-	lifts.layers[LAYER_CAPABILITIES] = mask != 0;
-	lifts.capabilities = mask;
-	return lifts;
-}
-
-static struct verdict *new_verdict(struct inquiry *q)
+struct verdict *inquiry_verdict(struct inquiry *q)
 {
 	struct explanation *e = q->explanation;
 	static struct verdict spare;
@@ -122,16 +40,6 @@ static struct verdict *new_verdict(struct inquiry *q)
 
 	*verdict = (struct verdict){ 0 };
 	return verdict;
-}
-
-static void prove(struct inquiry *q, struct verdict *verdict, const struct lifts *lifts)
-{
-	char text[200];
-
-	verdict->certainty = CERTAINTY_PROVEN;
-	snprintf(verdict->proof, sizeof(verdict->proof), "%s it works",
-		lift_describe(text, sizeof(text), lifts));
-	q->explanation->solved = true;
 }
 
 /* seccomp */
@@ -192,7 +100,7 @@ static bool ask_seccomp(struct inquiry *q)
 	if (!is_answer(answer, q->error)) {
 		return false;
 	}
-	struct verdict *verdict = new_verdict(q);
+	struct verdict *verdict = inquiry_verdict(q);
 	bool by_arguments = seccomp_explore(chain, call->arch, call->nr, &answers) == 0 &&
 			    (answers.count > 1 || answers.truncated);
 
@@ -220,79 +128,9 @@ static bool ask_seccomp(struct inquiry *q)
 	return true;
 }
 
-/* capabilities */
-
-/* The fewest of MASK with which the call works, given that it does with all of them. */
-static uint64_t narrow(struct inquiry *q, const struct lifts *base, uint64_t mask)
-{
-	for (unsigned int width = 32; width > 0; width /= 2) {
-		for (unsigned int at = 0; at <= CAP_LAST_CAP; at += width) {
-			uint64_t part = ((width < 64 ? BIT(width) : 0) - 1) << at;
-			const struct lifts less = with_capabilities(*base, mask & ~part);
-
-			if ((mask & part) != 0 && (mask & ~part) != 0 && works(q, &less)) {
-				mask &= ~part;
-			}
-		}
-	}
-	return mask;
-}
-
-/* Those that we have ourselves: others can't be given. */
-static uint64_t own_capabilities(void)
-{
-	_cleanup_close_ int proc_fd = procfs_open(getpid(), NULL);
-	_cleanup_free_ char *status = NULL;
-	uint64_t own = 0;
-
-	if (proc_fd >= 0 && procfs_status(proc_fd, &status, NULL) == 0) {
-		procfs_field_u64(status, "CapPrm", 16, &own);
-	}
-	return own;
-}
-
-/* The capabilities that the call is known to ask for, and that were lacking. */
-static uint64_t candidates(const struct inquiry *q)
-{
-	uint64_t known =
-		call_capabilities(q->name) & ~q->refusal->effective & ~q->lifts.capabilities;
-
-	/* The rights of files are refused with EACCES: path_resolution(7). */
-	return q->error == EPERM && !str_equal(q->name, "open_by_handle_at")
-		       ? known & ~FILE_CAPABILITIES
-		       : known;
-}
-
-/* One that suffices. */
-static bool ask_capability(struct inquiry *q)
-{
-	uint64_t known = candidates(q) & own_capabilities();
-
-	for (int pass = 0; pass < 2; pass++) {
-		for (unsigned int cap = 0; cap <= CAP_LAST_CAP; cap++) {
-			/* What overrides the rights of files last: it says no more than that. */
-			bool file = (FILE_CAPABILITIES >> cap & 1) != 0;
-			const struct lifts lifts =
-				with_capabilities(q->lifts, q->lifts.capabilities | BIT(cap));
-
-			if ((known >> cap & 1) == 0 || file != (pass == 1) || !works(q, &lifts)) {
-				continue;
-			}
-			struct verdict *verdict = new_verdict(q);
-
-			tell_capabilities(
-				verdict, q->question->profile, &q->refusal->call, BIT(cap));
-			prove(q, verdict, &lifts);
-			return true;
-		}
-	}
-	return false;
-}
-
 /* labels */
 
-/* A capability that the program had, or was GIVEN, and that its label denies. */
-static bool deny_capability(const struct inquiry *q, uint64_t given, struct lsm_denial *denial)
+bool inquiry_denies_capability(const struct inquiry *q, uint64_t given, struct lsm_denial *denial)
 {
 	const struct profile *profile = q->question->profile;
 	/* Of those for files: only where it is known that it comes to them. */
@@ -310,8 +148,7 @@ static bool deny_capability(const struct inquiry *q, uint64_t given, struct lsm_
 	return false;
 }
 
-/* What the first run has left in the log. */
-static bool find_logged(const struct inquiry *q, struct lsm_denial *denial)
+bool inquiry_logged(const struct inquiry *q, struct lsm_denial *denial)
 {
 	const struct lsm_refusal refusal = {
 		.call = q->name, .pid = q->refusal->pid, .since = q->question->first->since
@@ -333,11 +170,11 @@ static bool ask_label(struct inquiry *q)
 		return false;
 	}
 	if (q->error == EACCES && files_explain_label(&verdict, q->question->profile, &now)) {
-		*new_verdict(q) = verdict;
-	} else if (deny_capability(q, q->lifts.capabilities, &denial) ||
-		   (!q->rerun && find_logged(q, &denial))) {
+		*inquiry_verdict(q) = verdict;
+	} else if (inquiry_denies_capability(q, q->lifts.capabilities, &denial) ||
+		   (!q->rerun && inquiry_logged(q, &denial))) {
 		tell_denial(&verdict, &denial);
-		*new_verdict(q) = verdict;
+		*inquiry_verdict(q) = verdict;
 	} else {
 		return false;
 	}
@@ -345,127 +182,16 @@ static bool ask_label(struct inquiry *q)
 	return true;
 }
 
-/* layers as a whole */
-
-static bool is_there(const struct inquiry *q, enum layer layer)
-{
-	return layer == LAYER_LANDLOCK ? q->refusal->landlocked
-				       : lift_possible(q->question->profile, layer);
-}
-
-static bool ask_layer(struct inquiry *q, enum layer layer)
-{
-	struct lifts lifts = q->lifts;
-
-	if (lifts.layers[layer] || !is_there(q, layer)) {
-		return false;
-	}
-	lifts.layers[layer] = true;
-	if (!works(q, &lifts)) {
-		return false;
-	}
-	struct verdict *verdict = new_verdict(q);
-	struct refusal now = *q->refusal;
-
-	now.error = q->error;
-	tell_layer(verdict, q->question->profile, &now, layer);
-	struct lsm_denial denial;
-	if (layer == LAYER_LSM && find_logged(q, &denial)) {
-		tell_denial(verdict, &denial);
-	}
-	prove(q, verdict, &lifts);
-	return true;
-}
-
-/* The call works with LIFTS, of which none can be left out. */
-static void tell_layer_needed(struct inquiry *q, const struct lifts *lifts, enum layer layer)
-{
-	struct verdict *verdict = new_verdict(q);
-	struct refusal now = *q->refusal;
-	struct lsm_denial denial;
-
-	now.error = q->error;
-	tell_layer(verdict, q->question->profile, &now, layer);
-	if (layer == LAYER_LSM &&
-		(deny_capability(q, lifts->capabilities, &denial) || find_logged(q, &denial))) {
-		tell_denial(verdict, &denial);
-	}
-	prove(q, verdict, lifts);
-}
-
-/* Its capabilities: those for files alone stand for the file's own rights, the others behind. */
-static void tell_capabilities_needed(struct inquiry *q, const struct lifts *lifts)
-{
-	uint64_t all = lifts->capabilities & ~q->lifts.capabilities;
-	const uint64_t parts[] = { all & FILE_CAPABILITIES, all & ~FILE_CAPABILITIES };
-	bool apart = q->error == EACCES && q->refusal->call.path[0] != '\0';
-
-	for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
-		uint64_t mask = apart ? parts[i] : i == 0 ? all : 0;
-
-		if (mask != 0) {
-			struct verdict *verdict = new_verdict(q);
-
-			tell_capabilities(verdict, q->question->profile, &q->refusal->call, mask);
-			prove(q, verdict, lifts);
-		}
-	}
-}
-
-/* All that can be lifted, and then the fewest of it: they refuse one behind the other. */
-static bool ask_all(struct inquiry *q)
-{
-	uint64_t lacking = own_capabilities() & ~q->refusal->effective;
-	struct lifts lifts = with_capabilities(q->lifts, lacking);
-
-	for (int layer = 0; layer < LAYER_COUNT; layer++) {
-		if (layer != LAYER_CAPABILITIES) {
-			lifts.layers[layer] = is_there(q, (enum layer)layer);
-		}
-	}
-	q->undecided = false;
-	if (!works(q, &lifts)) {
-		return false;
-	}
-	for (int layer = 0; layer < LAYER_COUNT; layer++) {
-		struct lifts less = lifts;
-
-		if (layer == LAYER_CAPABILITIES) {
-			less = with_capabilities(lifts, 0);
-		} else {
-			less.layers[layer] = false;
-		}
-		if (lifts.layers[layer] && !q->lifts.layers[layer] && works(q, &less)) {
-			lifts = less;
-		}
-	}
-	if (lifts.layers[LAYER_CAPABILITIES]) {
-		lifts = with_capabilities(lifts, narrow(q, &lifts, lifts.capabilities));
-	}
-	/* What did not come to the call proves nothing: neither that a layer is needed. */
-	if (q->undecided || q->failure.code != 0) {
-		return false;
-	}
-	for (int layer = 0; layer < LAYER_COUNT; layer++) {
-		if (layer == LAYER_CAPABILITIES && lifts.layers[layer]) {
-			tell_capabilities_needed(q, &lifts);
-		} else if (lifts.layers[layer] && !q->lifts.layers[layer]) {
-			tell_layer_needed(q, &lifts, (enum layer)layer);
-		}
-	}
-	return q->explanation->solved;
-}
-
 /* Nothing that we can lift is it. */
 static void give_up(struct inquiry *q)
 {
-	struct verdict *verdict = new_verdict(q);
-	uint64_t known = candidates(q);
+	struct verdict *verdict = inquiry_verdict(q);
+	uint64_t known = trial_candidates(q);
 	char names[256];
 
 	if (q->rerun) {
 		/* The others were tried. */
-		known &= ~own_capabilities();
+		known &= ~trial_available();
 	}
 	if (q->refusal->landlocked && !q->question->rerun) {
 		tell_layer(verdict, q->question->profile, q->refusal, LAYER_LANDLOCK);
@@ -521,9 +247,9 @@ static bool is_over(struct inquiry *q)
 	if (!q->rerun) {
 		return true;
 	}
-	switch (try(q, &q->lifts, &q->error)) {
+	switch (trial_run(q, &q->lifts, &q->error)) {
 	case OUTCOME_WORKS:
-		prove(q, last, &q->lifts);
+		trial_prove(q, last, &q->lifts);
 		return true;
 	case OUTCOME_REFUSED:
 		return false;
@@ -543,16 +269,16 @@ static bool ask_files(struct inquiry *q)
 	if (!files_explain(&verdict, q->question->profile, &now)) {
 		return false;
 	}
-	*new_verdict(q) = verdict;
+	*inquiry_verdict(q) = verdict;
 	struct verdict behind = { 0 };
 	if (verdict.cause == CAUSE_MOUNT &&
 		files_explain_rights(&behind, q->question->profile, &now)) {
 		/* What refuses once the mount does not can be read, not tried. */
-		*new_verdict(q) = behind;
+		*inquiry_verdict(q) = behind;
 	}
 	if (verdict.cause == CAUSE_DAC) {
-		q->lifts =
-			with_capabilities(q->lifts, q->lifts.capabilities | BIT(CAP_DAC_OVERRIDE));
+		q->lifts = trial_with_capabilities(
+			q->lifts, q->lifts.capabilities | BIT(CAP_DAC_OVERRIDE));
 	}
 	return true;
 }
@@ -586,7 +312,7 @@ static void inquire(struct inquiry *q)
 			continue;
 		}
 		if (q->error == ENOSYS) {
-			struct verdict *verdict = new_verdict(q);
+			struct verdict *verdict = inquiry_verdict(q);
 
 			verdict->cause = CAUSE_KERNEL;
 			verdict->certainty = CERTAINTY_EXACT;
@@ -596,9 +322,10 @@ static void inquire(struct inquiry *q)
 				q->name);
 			return;
 		}
-		if (q->rerun && (ask_layer(q, LAYER_NO_NEW_PRIVS) || ask_capability(q) ||
-					ask_layer(q, LAYER_LANDLOCK) || ask_layer(q, LAYER_LSM) ||
-					ask_layer(q, LAYER_CGROUP) || ask_all(q))) {
+		if (q->rerun &&
+			(trial_layer(q, LAYER_NO_NEW_PRIVS) || trial_capability(q) ||
+				trial_layer(q, LAYER_LANDLOCK) || trial_layer(q, LAYER_LSM) ||
+				trial_layer(q, LAYER_CGROUP) || trial_all(q))) {
 			return;
 		}
 		give_up(q);

@@ -116,6 +116,8 @@ check "--plan: its filters, each" test "$(echo "$plan" | grep -c 'load filter')"
 check "--plan: its cgroups, each" test "$(echo "$plan" | grep -c ' join .*/')" = "$(grep -c . "/proc/$init/cgroup")"
 check "--plan: no such file" sh -c "echo '$(planned "$init" -- nosuch)' | grep 'REFUSED: the container has no such file'"
 check "--plan: not executable" sh -c "echo '$(planned "$init" -- /etc/plain)' | tr '\n' ' ' | grep 'REFUSED: it is not executable status 125'"
+check "--plan: by a path that is relative to the directory" sh -c "echo '$(planned -w /etc "$init" -- ./plain)' | tr '\n' ' ' | grep '/etc/./plain .*REFUSED: it is not executable'"
+check "--plan: an empty name in PATH is the directory" sh -c "echo '$(planned -e PATH=/none: -w /bin "$init" -- cat)' | grep -E '^  execute +/bin/cat$'"
 check "--plan: nothing was recorded" test "$(journal)" = "$lines_before"
 # A thread with a filter and ids of its own.
 cat >"$T/threads.py" <<'PY'
