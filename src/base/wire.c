@@ -92,6 +92,16 @@ int wire_receive(int sock, enum wire_type type, void *message, size_t size, int 
 	return n < 0 ? n : 0;
 }
 
+const char *wire_inside(const char *path)
+{
+	size_t n = strlen(WIRE_CONTAINER_PATH);
+
+	if (strncmp(path, WIRE_CONTAINER_PATH, n) != 0 || (path[n] != '/' && path[n] != '\0')) {
+		return NULL;
+	}
+	return path[n] == '\0' ? "/" : path + n;
+}
+
 void wire_send_failed(int sock, enum wire_type type, const struct error *err)
 {
 	struct wire_failed failed = { .code = (uint32_t)err->code };

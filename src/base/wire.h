@@ -197,6 +197,10 @@ int wire_receive(int sock, enum wire_type type, void *message, size_t size, int 
 int wire_receive_some(int sock, enum wire_type type, void *message, size_t size, int *fds,
 	size_t max_fds, struct error *err);
 
+/* PATH of a session as the container has it: what follows /c, a part of PATH or "/". NULL where it
+ * is not below /c. */
+const char *wire_inside(const char *path);
+
 /* Tells the front that the program could not start: ERR's words. */
 void wire_send_failed(int sock, enum wire_type type, const struct error *err);
 

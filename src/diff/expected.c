@@ -50,26 +50,27 @@ static bool not_dumpable(const struct comparison *c, const struct row *row)
 	return row->target != NULL && row->ours != NULL;
 }
 
+static bool lost_personality(const struct row *row, unsigned long bits)
+{
+	return row->target != NULL && row->ours != NULL &&
+	       (strtoul(row->target, NULL, 16) & ~bits) == strtoul(row->ours, NULL, 16);
+}
+
 /* The kernel takes READ_IMPLIES_EXEC back at the exec of a program that doesn't ask for it. */
 static bool but_read_implies_exec(const struct comparison *c, const struct row *row)
 {
-	return row->target != NULL && row->ours != NULL &&
-	       (strtoul(row->target, NULL, 16) & ~(unsigned long)READ_IMPLIES_EXEC) ==
-		       strtoul(row->ours, NULL, 16);
+	return lost_personality(row, READ_IMPLIES_EXEC);
 }
 
-/* PER_CLEAR_ON_SETID of linux/personality.h. */
-#define UNSAFE (READ_IMPLIES_EXEC | ADDR_NO_RANDOMIZE | ADDR_COMPAT_LAYOUT | MMAP_PAGE_ZERO)
-
-/* Who begins a label by an exec loses these: domain.c of security/apparmor, hooks.c of selinux. */
+/* Who begins a label by an exec loses what PER_CLEAR_ON_SETID of linux/personality.h names:
+ * security/apparmor/domain.c, security/selinux/hooks.c. */
 static bool but_cleared_by_label(const struct comparison *c, const struct row *row)
 {
 	const char *label = facts_get(c->target, "attr.current");
 
 	return label != NULL && label[0] != '\0' && !str_equal(label, "unconfined") &&
-	       row->target != NULL && row->ours != NULL &&
-	       (strtoul(row->target, NULL, 16) & ~(unsigned long)UNSAFE) ==
-		       strtoul(row->ours, NULL, 16);
+	       lost_personality(row,
+		       READ_IMPLIES_EXEC | ADDR_NO_RANDOMIZE | ADDR_COMPAT_LAYOUT | MMAP_PAGE_ZERO);
 }
 
 static bool ours_clean(const struct comparison *c, const struct row *row)

@@ -57,17 +57,6 @@ static int read_link(pid_t tid, const char *name, char *out, size_t size)
 	return 0;
 }
 
-/* PATH from its point of view inside the container: what follows /c. NULL where it is outside. */
-static const char *inside(const char *path)
-{
-	size_t n = strlen(WIRE_CONTAINER_PATH);
-
-	if (strncmp(path, WIRE_CONTAINER_PATH, n) != 0 || (path[n] != '/' && path[n] != '\0')) {
-		return NULL;
-	}
-	return path[n] == '\0' ? "/" : path + n;
-}
-
 static bool has_dotdot(const char *path)
 {
 	for (const char *p = path; (p = strstr(p, "..")) != NULL; p += 2) {
@@ -127,7 +116,7 @@ static bool names_file(
 static void set_cwd(pid_t tid, struct wire_plan *plan)
 {
 	char cwd[PATH_MAX];
-	const char *in = read_link(tid, "cwd", cwd, sizeof(cwd)) == 0 ? inside(cwd) : NULL;
+	const char *in = read_link(tid, "cwd", cwd, sizeof(cwd)) == 0 ? wire_inside(cwd) : NULL;
 
 	plan->cwd[0] = '\0';
 	if (in != NULL) {
@@ -148,7 +137,7 @@ int resolve_exec(pid_t tid, const struct exec_call *call, const struct stat *fil
 	if (r < 0) {
 		return r;
 	}
-	if (inside(file) == NULL) {
+	if (wire_inside(file) == NULL) {
 		return error_set_hint(err, EXDEV, "run it by its name below " WIRE_CONTAINER_PATH,
 			"%s is a file of the container's under another name", file);
 	}
@@ -169,7 +158,7 @@ int resolve_exec(pid_t tid, const struct exec_call *call, const struct stat *fil
 		: strcmp(root, "/") == 0 ? ""
 					 : root,
 		path[0] == '/' ? path + 1 : path);
-	const char *in = inside(whole);
+	const char *in = wire_inside(whole);
 	if (in != NULL && path[0] != '\0' && !has_dotdot(whole)) {
 		bool relative = path[0] != '/' && strcmp(name, "cwd") == 0;
 
@@ -181,13 +170,13 @@ int resolve_exec(pid_t tid, const struct exec_call *call, const struct stat *fil
 			"%s is a program of the host whose interpreter %s is the container's", path,
 			file);
 	}
-	copy(plan->path, sizeof(plan->path), inside(file));
+	copy(plan->path, sizeof(plan->path), wire_inside(file));
 	return 0;
 }
 
 int resolve_enter(pid_t pid, const char *path, struct wire_plan *plan, struct error *err)
 {
-	const char *in = inside(path);
+	const char *in = wire_inside(path);
 
 	if (path[0] == '\0') {
 		return error_set(err, ENOENT, "an empty path");

@@ -289,9 +289,9 @@ static int apply_speculation(const struct plan *plan, struct error *err)
 
 	for (unsigned int i = 0; i < PLAN_SPECULATION; i++) {
 		unsigned int want = plan->speculation[i];
-		int now = prctl(PR_GET_SPECULATION_CTRL, i, 0, 0, 0);
 
-		if (want == 0 || now == (int)(want | PR_SPEC_PRCTL)) {
+		if (want == 0 ||
+			prctl(PR_GET_SPECULATION_CTRL, i, 0, 0, 0) == (int)(want | PR_SPEC_PRCTL)) {
 			continue;
 		}
 		if (prctl(PR_SET_SPECULATION_CTRL, i, want, 0, 0) < 0) {

@@ -46,18 +46,6 @@ static int take_options(struct wire_why *request, char ***argv, struct error *er
 	return **argv != NULL ? 0 : error_set_hint(err, 0, USAGE, "no program named");
 }
 
-/* As the container has it. "" where PATH is not below /c. */
-static const char *inside(const char *path)
-{
-	size_t length = strlen(WIRE_CONTAINER_PATH);
-
-	if (!str_starts_with(path, WIRE_CONTAINER_PATH) ||
-		(path[length] != '\0' && path[length] != '/')) {
-		return "";
-	}
-	return path[length] == '\0' ? "/" : path + length;
-}
-
 static int fill_in(struct wire_why *request, char **argv, struct error *err)
 {
 	char cwd[PATH_MAX];
@@ -67,12 +55,13 @@ static int fill_in(struct wire_why *request, char **argv, struct error *err)
 	if (r < 0) {
 		return r;
 	}
-	if (getcwd(cwd, sizeof(cwd)) != NULL) {
-		strcpy(request->cwd, inside(cwd));
+	const char *own = getcwd(cwd, sizeof(cwd)) != NULL ? wire_inside(cwd) : NULL;
+	if (own != NULL) {
+		strcpy(request->cwd, own);
 	}
 	for (; *argv != NULL; argv++) {
-		const char *own = request->n_args == 0 ? inside(*argv) : "";
-		const char *arg = own[0] != '\0' ? own : *argv;
+		own = request->n_args == 0 ? wire_inside(*argv) : NULL;
+		const char *arg = own != NULL ? own : *argv;
 		size_t size = strlen(arg) + 1;
 
 		if (size > sizeof(request->args) - used) {

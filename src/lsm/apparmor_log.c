@@ -97,6 +97,17 @@ struct record {
 	char operation[64], name[256], source[256], mask[64], peer[256], kind[64], more[64];
 };
 
+/* TEXT at the end of RULE, where there is any. */
+static void add_part(
+	char *rule, size_t size, const char *before, const char *text, const char *after)
+{
+	size_t used = strlen(rule);
+
+	if (text[0] != '\0') {
+		snprintf(rule + used, size - used, "%s%s%s", before, text, after);
+	}
+}
+
 /* The rule that would allow what R was denied: apparmor.d(5). "": none that this page knows. */
 static void find_rule(const char *line, struct record *r, char *rule, size_t size)
 {
@@ -107,11 +118,11 @@ static void find_rule(const char *line, struct record *r, char *rule, size_t siz
 	} else if (str_equal(r->operation, "mount")) {
 		field(line, "fstype", r->kind, sizeof(r->kind));
 		field(line, "flags", r->more, sizeof(r->more));
-		snprintf(rule, size, "mount%s%s%s%s%s%s%s%s -> %s,",
-			r->kind[0] != '\0' ? " fstype=(" : "", r->kind,
-			r->kind[0] != '\0' ? ")" : "", r->more[0] != '\0' ? " options=(" : "",
-			r->more, r->more[0] != '\0' ? ")" : "", r->source[0] != '\0' ? " " : "",
-			r->source, r->name);
+		snprintf(rule, size, "mount");
+		add_part(rule, size, " fstype=(", r->kind, ")");
+		add_part(rule, size, " options=(", r->more, ")");
+		add_part(rule, size, " ", r->source, "");
+		add_part(rule, size, " -> ", r->name, ",");
 	} else if (str_equal(r->operation, "umount")) {
 		snprintf(rule, size, "umount %s,", r->name);
 	} else if (str_equal(r->operation, "pivotroot")) {
@@ -276,6 +287,9 @@ bool apparmor_log_find(const struct lsm_refusal *wanted, struct lsm_denial *deni
 	const struct timespec moment = { .tv_nsec = TRY_MS * 1000000L };
 
 	for (int i = 0; i < TRIES; i++) {
+		if (i > 0) {
+			nanosleep(&moment, NULL);
+		}
 		_cleanup_close_ int log_fd = open(AUDITD_LOG, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 		_cleanup_close_ int kernel_fd = open(KERNEL_LOG, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 
@@ -283,7 +297,6 @@ bool apparmor_log_find(const struct lsm_refusal *wanted, struct lsm_denial *deni
 			(kernel_fd >= 0 && find_in_kernel(kernel_fd, wanted, denial))) {
 			return true;
 		}
-		nanosleep(&moment, NULL);
 	}
 	return false;
 }

@@ -45,8 +45,9 @@ struct attach {
 	struct view host;
 	struct view container;
 	struct helper gate;
-	struct helper ask; /* serves /.sallyport/why */
-	int tools[2];	   /* from the host view's server to the gate */
+	struct helper ask;	     /* serves /.sallyport/why */
+	struct wire_callers callers; /* whom both serve */
+	int tools[2];		     /* from the host view's server to the gate */
 	int exec_fd; /* where there is no server: fanotify group of what is executed; else -1 */
 	struct terminal terminal;
 	struct world world;
@@ -66,7 +67,7 @@ static int start_gate(struct attach *a, struct error *err)
 	if (plan_fd < 0) {
 		return plan_fd;
 	}
-	int r = callers_describe(&start.callers, &profile->namespaces, err);
+	int r = callers_describe(&a->callers, &profile->namespaces, err);
 	if (r == 0) {
 		r = helper_start(&a->gate, "sallyport-gate", err);
 	}
@@ -74,6 +75,7 @@ static int start_gate(struct attach *a, struct error *err)
 		return r;
 	}
 	snprintf(start.subject, sizeof(start.subject), "%s", a->options->subject);
+	start.callers = a->callers;
 	start.log_level = log_get_level();
 	start.watch_view = !a->options->native_view;
 	start.notices = a->options->recording != NULL;
@@ -411,14 +413,6 @@ static void end_tools(struct attach *a, const struct ns_id *mnt)
 	}
 }
 
-static int start_ask(struct attach *a, struct error *err)
-{
-	struct wire_callers callers;
-	int r = callers_describe(&callers, &a->profile->namespaces, err);
-
-	return r < 0 ? r : ask_start(&a->ask, a->world.ask_fd, &callers, a->options, err);
-}
-
 static int run(struct attach *a, struct error *err)
 {
 	struct wire_ready go;
@@ -450,7 +444,7 @@ static int run(struct attach *a, struct error *err)
 		kill(pid, SIGKILL);
 		return blame(a, r, err);
 	}
-	r = start_ask(a, err);
+	r = ask_start(&a->ask, a->world.ask_fd, &a->callers, a->options, err);
 	if (r == 0) {
 		r = watch(a, pid, err);
 	} else {

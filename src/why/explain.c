@@ -14,9 +14,6 @@
 #include "policy/survey.h"
 #include "why/inquiry.h"
 
-#define BIT(cap) (UINT64_C(1) << (cap))
-#define FILE_CAPABILITIES (BIT(CAP_DAC_OVERRIDE) | BIT(CAP_DAC_READ_SEARCH))
-
 const char *const cause_names[CAUSE_COUNT] = {
 	[CAUSE_UNKNOWN] = "unknown",
 	[CAUSE_SECCOMP] = "seccomp",

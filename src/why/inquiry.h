@@ -7,6 +7,8 @@
 
 #include "why/why.h"
 
+#define BIT(cap) (UINT64_C(1) << (cap))
+
 /* One refusal while it is looked into. */
 struct inquiry {
 	struct question *question;

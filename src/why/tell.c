@@ -14,26 +14,41 @@
 #include "base/str.h"
 #include "why/why.h"
 
-#define FILE_CAPABILITIES (UINT64_C(1) << CAP_DAC_OVERRIDE | UINT64_C(1) << CAP_DAC_READ_SEARCH)
+/* How capabilities are listed. */
+struct list_form {
+	const char *between, *before, *after; /* each */
+	bool capitals;
+};
 
-/* "cap_net_raw, cap_net_admin" */
-static char *name_capabilities(char *out, size_t size, uint64_t mask, bool docker)
+static char *name_capabilities(char *out, size_t size, uint64_t mask, const struct list_form *form)
 {
 	size_t n = 0;
 
 	out[0] = '\0';
 	for (unsigned int cap = 0; cap <= CAP_LAST_CAP; cap++) {
-		if ((mask >> cap & 1) != 0 && n < size) {
-			const char *name = capng_capability_to_name(cap);
+		char name[32];
 
-			n += (size_t)snprintf(out + n, size - n, "%s%s%s",
-				n == 0	 ? ""
-				: docker ? " "
-					 : ", ",
-				docker ? "--cap-add " : "cap_", name);
+		if ((mask >> cap & 1) == 0 || n >= size) {
+			continue;
 		}
+		snprintf(name, sizeof(name), "%s", capng_capability_to_name(cap));
+		for (char *c = name; form->capitals && *c != '\0'; c++) {
+			*c = (char)toupper((unsigned char)*c);
+		}
+		n += (size_t)snprintf(out + n, size - n, "%s%s%s%s", n > 0 ? form->between : "",
+			form->before, name, form->after);
 	}
 	return out;
+}
+
+static const struct list_form in_words = { ", ", "cap_", "", false };
+static const struct list_form for_docker = { " ", "--cap-add ", "", true };
+static const struct list_form for_kubernetes = { ", ", "\"", "\"", true };
+static const struct list_form for_oci = { ", ", "\"CAP_", "\"", true };
+
+char *tell_names(char *out, size_t size, uint64_t mask)
+{
+	return name_capabilities(out, size, mask, &in_words);
 }
 
 void tell_forms(struct verdict *verdict, const char *kubernetes, const char *oci)
@@ -42,44 +57,16 @@ void tell_forms(struct verdict *verdict, const char *kubernetes, const char *oci
 	snprintf(verdict->oci, sizeof(verdict->oci), "%s", oci);
 }
 
-/* "SYS_ADMIN", "NET_RAW" with BEFORE in front of each and quoted, as both configurations have them.
- */
-static char *list_capabilities(char *out, size_t size, uint64_t mask, const char *before)
-{
-	size_t n = 0;
-
-	out[0] = '\0';
-	for (unsigned int cap = 0; cap <= CAP_LAST_CAP; cap++) {
-		if ((mask >> cap & 1) == 0 || n >= size) {
-			continue;
-		}
-		n += (size_t)snprintf(out + n, size - n, "%s\"%s", n > 0 ? ", " : "", before);
-		for (const char *c = capng_capability_to_name(cap); *c != '\0' && n + 2 < size;
-			c++) {
-			out[n++] = (char)toupper((unsigned char)*c);
-		}
-		if (n < size) {
-			n += (size_t)snprintf(out + n, size - n, "\"");
-		}
-	}
-	return out;
-}
-
 static void tell_forms_of_capabilities(struct verdict *verdict, uint64_t mask)
 {
 	char names[160];
 
 	snprintf(verdict->kubernetes, sizeof(verdict->kubernetes),
 		"securityContext.capabilities.add: [%s]",
-		list_capabilities(names, sizeof(names), mask, ""));
+		name_capabilities(names, sizeof(names), mask, &for_kubernetes));
 	snprintf(verdict->oci, sizeof(verdict->oci),
 		"process.capabilities.bounding, .effective and .permitted: %s",
-		list_capabilities(names, sizeof(names), mask, "CAP_"));
-}
-
-char *tell_names(char *out, size_t size, uint64_t mask)
-{
-	return name_capabilities(out, size, mask, false);
+		name_capabilities(names, sizeof(names), mask, &for_oci));
 }
 
 void tell_sysctl(struct verdict *verdict, const char *name)
@@ -136,7 +123,7 @@ void tell_capabilities(struct verdict *verdict, const struct profile *profile,
 		return;
 	}
 	verdict->cause = CAUSE_CAPABILITY;
-	name_capabilities(names, sizeof(names), mask, false);
+	name_capabilities(names, sizeof(names), mask, &in_words);
 	snprintf(verdict->detail, sizeof(verdict->detail), "%s %s %s", names,
 		(mask & ~caps->bounding) != 0 ? "is not in the container's bounding set"
 					      : "is in the container's bounding set, but",
@@ -147,15 +134,14 @@ void tell_capabilities(struct verdict *verdict, const struct profile *profile,
 	}
 	tell_sysctl(verdict, call_name(name, sizeof(name), call->arch, call->nr));
 	tell_forms_of_capabilities(verdict, mask);
-	name_capabilities(verdict->change, sizeof(verdict->change), mask, true);
-	for (char *c = verdict->change; *c != '\0'; c++) {
-		/* docker and podman write them in capitals; so does Kubernetes. */
-		if (*c >= 'a' && *c <= 'z' && strncmp(c, "cap-add", 7) == 0) {
-			c += 6;
-		} else if (*c >= 'a' && *c <= 'z') {
-			*c = (char)(*c - 'a' + 'A');
-		}
-	}
+	name_capabilities(verdict->change, sizeof(verdict->change), mask, &for_docker);
+}
+
+static void tell(struct verdict *verdict, enum cause cause, const char *detail, const char *change)
+{
+	verdict->cause = cause;
+	snprintf(verdict->detail, sizeof(verdict->detail), "%s", detail);
+	snprintf(verdict->change, sizeof(verdict->change), "%s", change);
 }
 
 void tell_layer(struct verdict *verdict, const struct profile *profile,
@@ -165,16 +151,12 @@ void tell_layer(struct verdict *verdict, const struct profile *profile,
 
 	switch (layer) {
 	case LAYER_SECCOMP:
-		verdict->cause = CAUSE_SECCOMP;
-		snprintf(verdict->detail, sizeof(verdict->detail),
-			"the container's seccomp filters");
+		tell(verdict, CAUSE_SECCOMP, "the container's seccomp filters", "");
 		return;
 	case LAYER_NO_NEW_PRIVS:
-		verdict->cause = CAUSE_NO_NEW_PRIVS;
-		snprintf(verdict->detail, sizeof(verdict->detail),
+		tell(verdict, CAUSE_NO_NEW_PRIVS,
 			"no_new_privs: set-user-id bits and file capabilities of what it executes "
-			"have no effect");
-		snprintf(verdict->change, sizeof(verdict->change),
+			"have no effect",
 			"without --security-opt no-new-privileges");
 		tell_forms(verdict, "securityContext.allowPrivilegeEscalation: true",
 			"process.noNewPrivileges: false");
@@ -189,11 +171,9 @@ void tell_layer(struct verdict *verdict, const struct profile *profile,
 			":Z");
 		return;
 	case LAYER_LANDLOCK:
-		verdict->cause = CAUSE_LANDLOCK;
-		snprintf(verdict->detail, sizeof(verdict->detail),
+		tell(verdict, CAUSE_LANDLOCK,
 			"the Landlock rules that the program has put on itself: "
-			"landlock_restrict_self(2)");
-		snprintf(verdict->change, sizeof(verdict->change),
+			"landlock_restrict_self(2)",
 			"the application's own: its sandbox, or its configuration of it");
 		return;
 	case LAYER_CGROUP:
@@ -218,7 +198,5 @@ void tell_layer(struct verdict *verdict, const struct profile *profile,
 
 void tell_denial(struct verdict *verdict, const struct lsm_denial *denial)
 {
-	verdict->cause = CAUSE_LSM;
-	snprintf(verdict->detail, sizeof(verdict->detail), "%s", denial->detail);
-	snprintf(verdict->change, sizeof(verdict->change), "%s", denial->change);
+	tell(verdict, CAUSE_LSM, denial->detail, denial->change);
 }

@@ -12,9 +12,6 @@
 #include "base/str.h"
 #include "why/inquiry.h"
 
-#define BIT(cap) (UINT64_C(1) << (cap))
-#define FILE_CAPABILITIES (BIT(CAP_DAC_OVERRIDE) | BIT(CAP_DAC_READ_SEARCH))
-
 enum outcome trial_run(struct inquiry *q, const struct lifts *lifts, int *error)
 {
 	const struct repetition again = { q->question->first, lifts, q->refusal->call.text };

@@ -8,6 +8,7 @@
 #ifndef WHY_WHY_H
 #define WHY_WHY_H
 
+#include <linux/capability.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -19,6 +20,8 @@
 #include "why/lift.h"
 
 #define CALL_TEXT_MAX 512
+/* Those that override the rights of files. */
+#define FILE_CAPABILITIES (UINT64_C(1) << CAP_DAC_OVERRIDE | UINT64_C(1) << CAP_DAC_READ_SEARCH)
 
 /* A system call as the program made it. */
 struct call {

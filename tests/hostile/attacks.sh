@@ -276,8 +276,8 @@ is "names of ours in the container: ours are meant" \
 	"$(attach sh -c '/c/bin/true && /.sallyport/enter /bin/echo entered && cmp /.sallyport/launch /.sallyport/enter && echo same' 2>&1)" $'entered\nsame'
 rm -r "$root/.sallyport" "$root/c"
 
-# Who is no tool of the session and asks its gate, or what starts sallyport why, all the same, by a descriptor of their folder: what lives in the container's mount
-# namespace, and another user.
+# Who is no tool of the session and asks its gate, or what starts sallyport why, all the same, by a descriptor of their
+# folder: what lives in the container's mount namespace, and another user.
 cat >"$T/poser.py" <<'END'
 import ctypes, os, socket, struct, sys
 try:

@@ -6,16 +6,10 @@
 . "$(dirname "$0")/../live/lib.sh"
 . "$(dirname "$0")/containers.sh"
 
-WRITABLE='
-c["root"]["readonly"] = False
-'
 # WHAT IT SAYS IN THE CONTAINER	BY NSENTER	LAYER	WORDS OF THE CAUSE	WHO TOLD OF IT	COMMAND
 case ${MODE:-} in
 selinux)
-	LABEL='
-c["process"]["selinuxLabel"] = "system_u:system_r:container_t:s0:c1,c2"
-c["linux"]["mountLabel"] = "system_u:object_r:container_file_t:s0:c1,c2"
-'
+	LABEL=$SELINUX_LABEL
 	BUGS='
 open: EACCES	open: works	open by lsm	user_tmp_t	containers/podman#10522: a bind mount of a file with another type	/calls open:/vol/typed,0
 open: EACCES	open: works	open by lsm	categories	coreos/coreos-assembler#292: a volume with the categories of another container	/calls open:/vol/other,0
@@ -58,21 +52,11 @@ prepare()
 }
 start_labelled crun sp-bugs "$CAPABLE$WRITABLE$LABEL" prepare || not_ok "crun starts a container" "$CAUSE"
 
-# A pipe has the range of its maker: a container of two categories could not write to one of all.
-own()
-{
-	if [ "$MODE" = selinux ]; then
-		runcon -l s0 /bin/sh -c '"$@" </dev/null 2>&1 | tr -d "\\0"' sh "$@"
-	else
-		piped "$@"
-	fi
-}
-
 while IFS=$'\t' read -r failure works layer words told command; do
 	[ -n "$failure" ] || continue
 	# shellcheck disable=SC2086
 	set -- $command
-	is "$told" "$(own crun exec "$NAME" "$@")" "$failure"
+	is "$told" "$(low crun exec "$NAME" "$@")" "$failure"
 	is "$*: sallyport exec" "$(by_exec "$PID" "$@")" "$failure"
 	is "$*: sallyport attach" "$(by_attach "$PID" "$@")" "$failure"
 	piped "$SALLYPORT" why --json "$PID" -- "$@" >"$T/why"

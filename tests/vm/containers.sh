@@ -27,6 +27,13 @@ c["linux"]["seccomp"] = {"defaultAction": "SCMP_ACT_ALLOW", "architectures": ["S
     "syscalls": [{"names": ["setns", "unshare", "mount", "acct", "sethostname", "keyctl", "ptrace",
     "pidfd_open"], "action": "SCMP_ACT_ERRNO"}]}
 '
+WRITABLE='
+c["root"]["readonly"] = False
+'
+SELINUX_LABEL='
+c["process"]["selinuxLabel"] = "system_u:system_r:container_t:s0:c1,c2"
+c["linux"]["mountLabel"] = "system_u:object_r:container_file_t:s0:c1,c2"
+'
 # A user namespace, and files that belong to it.
 USERNS=$RUNC_USERNS
 
@@ -61,6 +68,15 @@ label_of()
 piped()
 {
 	/bin/sh -c '"$@" </dev/null 2>&1 | tr -d "\\0"' sh "$@"
+}
+
+# low COMMAND...: the same of what hands its own pipe on. The operator's has every category, and no container
+# of SELinux' may write there.
+low()
+{
+	local range=()
+	[ "${MODE:-}" != selinux ] || range=(runcon -l s0)
+	"${range[@]}" /bin/sh -c '"$@" </dev/null 2>&1 | tr -d "\\0"' sh "$@"
 }
 
 # by_exec TARGET COMMAND...; by_attach TARGET COMMAND...: what a program of the container says

@@ -176,8 +176,6 @@ is "a tool reads the host's files" "$("$SALLYPORT" attach "$capable" -- /bin/cat
 matches "the container's label could not" "$(runcon "$label" cat "$T/secret" 2>&1)" 'Permission denied'
 # The container's root with every capability: nothing but its label stands between.
 tool=$(inner "$TOOL")
-# What hands its own pipe on. The operator's has every category, and no container may write there.
-low() { runcon -l s0 /bin/sh -c '"$@" </dev/null 2>&1 | tr -d "\0"' sh "$@"; }
 in_container() { low crun exec sp-capable "$@"; }
 is "(the container's root sees the tool)" "$(in_container /bin/cat "/proc/1/comm")" "$(cat "/proc/$capable/comm")"
 lacks "it can't signal a tool" "$(in_container /bin/sh -c "kill -9 $tool && echo killed")" killed

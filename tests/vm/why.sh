@@ -5,18 +5,12 @@
 . "$(dirname "$0")/../live/lib.sh"
 . "$(dirname "$0")/containers.sh"
 
-WRITABLE='
-c["root"]["readonly"] = False
-'
 USER='
 c["process"]["user"] = {"uid": 1000, "gid": 1000}
 '
 case ${MODE:-} in
 selinux)
-	LABEL='
-c["process"]["selinuxLabel"] = "system_u:system_r:container_t:s0:c1,c2"
-c["linux"]["mountLabel"] = "system_u:object_r:container_file_t:s0:c1,c2"
-'
+	LABEL=$SELINUX_LABEL
 	corpus='
 plain	openat: EACCES by lsm	the categories are not	/bin/cat /vol/other
 plain	open: EACCES by lsm	the categories are not	/calls open:/vol/other,1
