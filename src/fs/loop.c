@@ -112,14 +112,13 @@ void loop_process(struct fs *fs, const struct fuse_buf *buf)
 	}
 }
 
+/* Of a thread that is counted as an idle one. */
 static void serve(struct fs *fs)
 {
 	struct fuse_buf buf = { 0 };
 
 	for (;;) {
-		atomic_fetch_add(&fs->idle_threads, 1);
 		int r = fuse_session_receive_buf(fs->session, &buf);
-		int idle = atomic_fetch_sub(&fs->idle_threads, 1) - 1;
 
 		if (r == -EINTR || r == -EAGAIN) {
 			continue;
@@ -127,14 +126,15 @@ static void serve(struct fs *fs)
 		if (r <= 0) {
 			_exit(r == 0 || r == -ENODEV || r == -ECONNABORTED ? 0 : 1);
 		}
-		if (idle == 0) {
+		if (atomic_fetch_sub(&fs->idle_threads, 1) == 1) {
 			start_thread(fs);
 		}
 		loop_process(fs, &buf);
-		if (atomic_load(&fs->idle_threads) >= IDLE_MAX) {
+		if (atomic_fetch_add(&fs->idle_threads, 1) >= IDLE_MAX) {
 			break;
 		}
 	}
+	atomic_fetch_sub(&fs->idle_threads, 1);
 	free(buf.mem);
 }
 
@@ -161,9 +161,13 @@ static void start_thread(struct fs *fs)
 		atomic_fetch_sub(&fs->threads, 1);
 		return;
 	}
+	/* Idle from now on: where it has to wait for a processor, each request until then would
+	 * have one more thread made. */
+	atomic_fetch_add(&fs->idle_threads, 1);
 	pthread_attr_init(&attr);
 	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
 	if (pthread_create(&thread, &attr, thread_run, fs) != 0) {
+		atomic_fetch_sub(&fs->idle_threads, 1);
 		atomic_fetch_sub(&fs->threads, 1);
 	}
 	pthread_attr_destroy(&attr);
