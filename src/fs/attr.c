@@ -135,6 +135,18 @@ static void reply_attr(fuse_req_t req, struct fs *fs, const struct statx *stx, d
 	fuse_reply_attr(req, &st, seconds);
 }
 
+/* A directory's attributes can be promised where it is watched itself. */
+static void consider(struct fs *fs, struct inode *inode)
+{
+	struct look look;
+	int fd = fs->watch.on && inode->type == S_IFDIR ? inode_fd_get(&fs->inodes, inode) : -1;
+
+	if (fd >= 0) {
+		watch_look(fs, inode, fd, 1, &look);
+		inode_fd_put(&fs->inodes, inode);
+	}
+}
+
 void attr_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct fs *fs = fs_of(req);
@@ -142,6 +154,7 @@ void attr_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	struct look look;
 	struct statx stx;
 
+	consider(fs, inode);
 	watch_look_at(fs, inode, &look);
 	int r = attr_statx(fs, inode, &stx);
 	double seconds = watch_promise_attr(fs, inode, &look, r == 0 ? &stx : NULL);

@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -10,8 +11,16 @@
 
 #include "base/cleanup.h"
 #include "fs/fs.h"
+#include "fs/watch_table.h"
 
 #define BUFFER_SIZE 32768
+
+/* Streams that nobody may ever go on with: so many, and so long. */
+#define STREAMS_MAX 32
+#define STREAM_IDLE_MS 5000
+
+/* Who lists a directory will look at its entries. */
+#define LOOK_WEIGHT 2
 
 /* Where the root's listing stands after the synthetic "c", which comes last. No file system of
  * Linux hands out this offset. */
@@ -26,159 +35,218 @@ struct raw_entry {
 	char name[];
 };
 
-struct directory {
-	int fd; /* -1: a synthetic one */
-	struct inode *inode;
+/*
+ * A directory that is being read. The kernel doesn't say when that begins and ends, since it keeps
+ * the listings (FUSE_NO_OPENDIR_SUPPORT): a stream is found by its directory and where it stands.
+ */
+struct stream {
+	struct stream *next;
+	struct inode *inode; /* with a ref */
+	int fd;
+	bool pseudo;
 	struct statx stx;
-	bool promising;
-	pthread_mutex_t lock;
-	off_t next; /* the offset that the next entry in the buffer begins at */
+	struct look begun; /* of the look at the directory that it began with */
+	int64_t idle_since; /* watch_now() */
+	off_t at;	    /* the offset that the next entry in the buffer begins at */
 	size_t used, filled;
 	_Alignas(8) char buffer[BUFFER_SIZE];
 };
 
-static struct directory *directory_of(const struct fuse_file_info *fi)
+void dir_init(struct fs *fs)
 {
-	return (struct directory *)(uintptr_t)fi->fh;
+	pthread_mutex_init(&fs->streams.lock, NULL);
 }
 
-int dir_fd(const struct fuse_file_info *fi)
+/* Opens DIR to be read by CALLER. Returns the descriptor or a negative errno. */
+static int open_real(struct fs *fs, struct inode *dir, const struct caller *caller, bool *pseudo)
 {
-	return directory_of(fi)->fd;
-}
-
-static int open_real(struct fs *fs, fuse_req_t req, struct directory *dir)
-{
-	struct caller caller = name_caller(req);
 	uint32_t uid, gid;
-	int r = name_owner(fs, fs->root_fd, &caller, &uid, &gid);
-	int fd = inode_fd_get(&fs->inodes, dir->inode);
+	int r = name_owner(fs, fs->root_fd, caller, &uid, &gid);
+	int path_fd = inode_fd_get(&fs->inodes, dir);
 
-	if (fd < 0) {
-		return fd;
+	if (path_fd < 0) {
+		return path_fd;
 	}
-	bool pseudo = file_is_pseudo(fd);
-	struct look look;
-
-	watch_look(fs, dir->inode, fd, 2, &look);
-	dir->promising = look.promising;
-	if (r < 0 && pseudo) {
-		inode_fd_put(&fs->inodes, dir->inode);
+	*pseudo = pseudo_is(dir, path_fd);
+	if (r < 0 && *pseudo) {
+		inode_fd_put(&fs->inodes, dir);
 		return r;
 	}
-	for (bool again = true; again;) {
-		if (pseudo) {
+	int fd;
+
+	do {
+		if (*pseudo) {
 			identity_assume_fully(&fs->identity, uid, gid);
 		}
-		dir->fd = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		r = dir->fd < 0 ? -errno : 0;
-		if (pseudo) {
+		fd = openat(path_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		fd = fd < 0 ? -errno : fd;
+		if (*pseudo) {
 			identity_resume(&fs->identity);
 		}
-		again = (r == -EMFILE || r == -ENFILE) && inode_shed(&fs->inodes);
-	}
-	if (r == 0) {
-		/* its descriptor stays in use till the handle is closed */
-		statx(dir->fd, "", AT_EMPTY_PATH, INODE_STATX_MASK, &dir->stx);
-	} else {
-		inode_fd_put(&fs->inodes, dir->inode);
-	}
-	return r;
+	} while ((fd == -EMFILE || fd == -ENFILE) && inode_shed(&fs->inodes));
+	inode_fd_put(&fs->inodes, dir);
+	return fd;
 }
 
-static void dir_close(struct fs *fs, struct directory *dir)
+int dir_open(fuse_req_t req, fuse_ino_t ino)
 {
-	if (dir->fd >= 0) {
-		close(dir->fd);
-		inode_fd_put(&fs->inodes, dir->inode);
-	}
-	pthread_mutex_destroy(&dir->lock);
-	free(dir);
+	struct fs *fs = fs_of(req);
+	struct inode *dir = fs_inode(fs, ino);
+	const struct caller caller = name_caller(req);
+	bool pseudo;
+	int r = identity_check(&fs->identity, caller.pid);
+
+	return r < 0 ? r : dir->synthetic ? -ENOTTY : open_real(fs, dir, &caller, &pseudo);
 }
 
+static void stream_free(struct fs *fs, struct stream *stream)
+{
+	close(stream->fd);
+	inode_unref(&fs->inodes, stream->inode);
+	free(stream);
+}
+
+static struct stream *stream_new(
+	struct fs *fs, struct inode *dir, const struct caller *caller, int *r)
+{
+	struct stream *stream = malloc(sizeof(*stream));
+
+	if (stream == NULL) {
+		*r = -ENOMEM;
+		return NULL;
+	}
+	memset(stream, 0, offsetof(struct stream, buffer));
+	stream->fd = open_real(fs, dir, caller, &stream->pseudo);
+	if (stream->fd < 0) {
+		*r = stream->fd;
+		free(stream);
+		return NULL;
+	}
+	statx(stream->fd, "", AT_EMPTY_PATH, INODE_STATX_MASK, &stream->stx);
+	inode_ref(&fs->inodes, dir);
+	stream->inode = dir;
+	return stream;
+}
+
+/* The stream of DIR that stands at OFF, or a new one; NULL with *R a negative errno. */
+static struct stream *stream_get(
+	struct fs *fs, struct inode *dir, off_t off, const struct caller *caller, int *r)
+{
+	struct stream *found = NULL;
+
+	pthread_mutex_lock(&fs->streams.lock);
+	for (struct stream **at = &fs->streams.idle; *at != NULL && off != 0; at = &(*at)->next) {
+		if ((*at)->inode == dir && (*at)->at == off) {
+			found = *at;
+			*at = found->next;
+			fs->streams.n_idle--;
+			break;
+		}
+	}
+	pthread_mutex_unlock(&fs->streams.lock);
+	return found != NULL ? found : stream_new(fs, dir, caller, r);
+}
+
+/* Keeps STREAM for who reads on, and frees those that nobody went on with. */
+static void stream_put(struct fs *fs, struct stream *stream)
+{
+	struct stream *old = NULL;
+	int64_t now = watch_now();
+
+	/* What these show depends on who opened them. */
+	if (stream->pseudo) {
+		stream_free(fs, stream);
+		return;
+	}
+	stream->idle_since = now;
+	pthread_mutex_lock(&fs->streams.lock);
+	stream->next = fs->streams.idle;
+	fs->streams.idle = stream;
+	fs->streams.n_idle++;
+	/* The newest is first. */
+	struct stream **at = &stream->next;
+
+	for (size_t n = 1; *at != NULL; n++) {
+		if (n >= STREAMS_MAX || now - (*at)->idle_since > STREAM_IDLE_MS) {
+			old = *at;
+			*at = NULL;
+			fs->streams.n_idle = n;
+			break;
+		}
+		at = &(*at)->next;
+	}
+	pthread_mutex_unlock(&fs->streams.lock);
+	while (old != NULL) {
+		struct stream *next = old->next;
+
+		stream_free(fs, old);
+		old = next;
+	}
+}
+
+/*
+ * Where the kernel can't be told of changes it asks before it reads a directory, and keeps no
+ * listing.
+ */
 void dir_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct fs *fs = fs_of(req);
-	struct directory *dir = malloc(sizeof(*dir));
-	int r = identity_check(&fs->identity, fuse_req_ctx(req)->pid);
+	int r = fs->watch.on ? -ENOSYS : identity_check(&fs->identity, fuse_req_ctx(req)->pid);
 
-	if (dir == NULL || r < 0) {
-		free(dir);
-		fuse_reply_err(req, r < 0 ? -r : ENOMEM);
-		return;
-	}
-	dir->fd = -1;
-	dir->promising = false;
-	dir->inode = fs_inode(fs, ino);
-	dir->next = 0;
-	dir->used = 0;
-	dir->filled = 0;
-	r = dir->inode->synthetic ? 0 : open_real(fs, req, dir);
 	if (r < 0) {
-		free(dir);
 		fuse_reply_err(req, -r);
 		return;
 	}
-	pthread_mutex_init(&dir->lock, NULL);
-	fi->fh = (uintptr_t)dir;
-	bool keep = false;
-
-	fi->cache_readdir = watch_listing(fs, dir->inode, &keep);
-	fi->keep_cache = keep;
-	if (fuse_reply_open(req, fi) == -ENOENT) {
-		dir_close(fs, dir);
-	}
-}
-
-void dir_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
-{
-	dir_close(fs_of(req), directory_of(fi));
-	fuse_reply_err(req, 0);
+	fuse_reply_open(req, fi);
 }
 
 void dir_fsyncdir(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_info *fi)
 {
-	int fd = dir_fd(fi);
-	int r = fd < 0 ? 0 : datasync ? fdatasync(fd) : fsync(fd);
+	_cleanup_close_ int fd = -1;
+	int r = 0;
 
-	fuse_reply_err(req, r == 0 ? 0 : errno);
+	if (!fs_inode(fs_of(req), ino)->synthetic) {
+		fd = dir_open(req, ino);
+		r = fd < 0 ? -fd : (datasync ? fdatasync(fd) : fsync(fd)) == 0 ? 0 : errno;
+	}
+	fuse_reply_err(req, r);
 }
 
-/* The entry at the handle's place, which it stays at; NULL at the end. *R is a negative errno on
+/* The entry at the stream's place, which it stays at; NULL at the end. *R is a negative errno on
  * failure. */
-static const struct raw_entry *peek(struct directory *dir, int *r)
+static const struct raw_entry *peek(struct stream *stream, int *r)
 {
-	if (dir->used >= dir->filled) {
-		long n = syscall(SYS_getdents64, dir->fd, dir->buffer, sizeof(dir->buffer));
+	if (stream->used >= stream->filled) {
+		long n = syscall(
+			SYS_getdents64, stream->fd, stream->buffer, sizeof(stream->buffer));
 
 		if (n <= 0) {
 			*r = n < 0 ? -errno : 0;
 			return NULL;
 		}
-		dir->used = 0;
-		dir->filled = (size_t)n;
+		stream->used = 0;
+		stream->filled = (size_t)n;
 	}
-	return (const struct raw_entry *)(const void *)(dir->buffer + dir->used);
+	return (const struct raw_entry *)(const void *)(stream->buffer + stream->used);
 }
 
-static void advance(struct directory *dir, const struct raw_entry *entry)
+static void advance(struct stream *stream, const struct raw_entry *entry)
 {
-	dir->used += entry->length;
-	dir->next = entry->off;
+	stream->used += entry->length;
+	stream->at = entry->off;
 }
 
-static int seek(struct directory *dir, off_t off)
+static int seek(struct stream *stream, off_t off)
 {
-	/* Offset 0 always rereads: the holder rewound, or begins. */
-	if (off == dir->next && off != 0) {
+	if (off == stream->at) {
 		return 0;
 	}
-	if (lseek(dir->fd, off, SEEK_SET) < 0) {
+	if (lseek(stream->fd, off, SEEK_SET) < 0) {
 		return -errno;
 	}
-	dir->used = 0;
-	dir->filled = 0;
-	dir->next = off;
+	stream->used = 0;
+	stream->filled = 0;
+	stream->at = off;
 	return 0;
 }
 
@@ -231,89 +299,114 @@ static bool add(struct listing *list, struct inode *parent, const char *name, ui
 	return true;
 }
 
-static void list_synthetic(struct listing *list, const struct directory *dir, off_t off)
+static void list_synthetic(struct listing *list, const struct inode *dir, off_t off)
 {
 	static const char *const names[] = { ".", ".." };
 
 	for (off_t i = off; i >= 0 && i < 2; i++) {
-		if (!add(list, NULL, names[i], dir->inode->key.ino, DT_DIR, i + 1)) {
+		if (!add(list, NULL, names[i], dir->key.ino, DT_DIR, i + 1)) {
 			return;
 		}
 	}
 }
 
 /* "c", where the host has none of its own. */
-static void list_container(struct listing *list, struct directory *dir)
+static void list_container(struct listing *list, struct stream *stream)
 {
 	const struct inode *c = list->fs->synthetic[FS_SYNTHETIC_CONTAINER];
 	struct stat st;
 
-	if (list->fs->container || dir->inode != list->fs->inodes.root ||
-		fstatat(dir->fd, "c", &st, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT) == 0) {
+	if (list->fs->container || stream->inode != list->fs->inodes.root ||
+		fstatat(stream->fd, "c", &st, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT) == 0) {
 		return;
 	}
-	add(list, dir->inode, "c", c->key.ino, DT_DIR, AFTER_SYNTHETIC);
+	if (add(list, stream->inode, "c", c->key.ino, DT_DIR, AFTER_SYNTHETIC)) {
+		stream->at = AFTER_SYNTHETIC;
+	}
 }
 
-static int list_real(struct listing *list, struct directory *dir, off_t off)
+static int list_real(struct listing *list, struct stream *stream, off_t off)
 {
-	int r = off == AFTER_SYNTHETIC ? 0 : seek(dir, off);
+	int r = off == AFTER_SYNTHETIC ? 0 : seek(stream, off);
 	const struct raw_entry *entry;
 
 	if (r < 0 || off == AFTER_SYNTHETIC) {
 		return r;
 	}
-	while ((entry = peek(dir, &r)) != NULL) {
-		if (!add(list, dir->inode, entry->name, attr_ino(list->fs, &dir->stx, entry->ino),
-			    entry->type, entry->off)) {
+	while ((entry = peek(stream, &r)) != NULL) {
+		if (!add(list, stream->inode, entry->name,
+			    attr_ino(list->fs, &stream->stx, entry->ino), entry->type,
+			    entry->off)) {
 			return 0;
 		}
-		advance(dir, entry);
+		advance(stream, entry);
 	}
 	if (r == 0) {
-		list_container(list, dir);
+		list_container(list, stream);
 	}
 	return list->used > 0 ? 0 : r;
 }
 
-static void read_entries(
-	fuse_req_t req, size_t size, off_t off, struct fuse_file_info *fi, bool plus)
+/* Reads on in DIR from OFF, and watches what the kernel may keep of it. */
+static int list_from(
+	struct listing *list, struct inode *dir, off_t off, const struct caller *caller)
 {
-	struct directory *dir = directory_of(fi);
-	struct listing list = { .fs = fs_of(req),
-		.req = req,
-		.plus = plus,
-		.size = size,
-		.promising = dir->promising };
+	struct fs *fs = list->fs;
+	struct look look;
 	int r = 0;
+	struct stream *stream = stream_get(fs, dir, off, caller, &r);
 
-	list.data = malloc(size);
-	if (list.data == NULL) {
-		fuse_reply_err(req, ENOMEM);
-		return;
+	if (stream == NULL) {
+		return r;
 	}
-	pthread_mutex_lock(&dir->lock);
-	if (dir->fd < 0) {
+	watch_look(fs, dir, stream->fd, off == 0 ? LOOK_WEIGHT : 0, &look);
+	if (off == 0) {
+		stream->begun = look;
+	}
+	list->promising = look.promising;
+	watch_listing(fs, dir);
+	r = list_real(list, stream, off);
+	if (r == 0 && list->used > 0) {
+		stream_put(fs, stream);
+		return 0;
+	}
+	/* The kernel has it all, and will keep it. */
+	if (r == 0) {
+		watch_listed(fs, dir, &stream->begun);
+	}
+	stream_free(fs, stream);
+	return r;
+}
+
+static void read_entries(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, bool plus)
+{
+	struct fs *fs = fs_of(req);
+	struct inode *dir = fs_inode(fs, ino);
+	const struct caller caller = name_caller(req);
+	struct listing list = { .fs = fs, .req = req, .plus = plus, .size = size };
+	_cleanup_free_ char *data = malloc(size);
+	int r = data == NULL ? -ENOMEM : identity_check(&fs->identity, caller.pid);
+
+	list.data = data;
+	if (r == 0 && dir->synthetic) {
 		list_synthetic(&list, dir, off);
-	} else {
-		r = list_real(&list, dir, off);
+	} else if (r == 0) {
+		r = list_from(&list, dir, off, &caller);
 	}
-	pthread_mutex_unlock(&dir->lock);
 	if (r < 0) {
 		fuse_reply_err(req, -r);
-	} else {
-		fuse_reply_buf(req, list.data, list.used);
+		return;
 	}
-	free(list.data);
+	fuse_reply_buf(req, list.data, list.used);
 }
 
 void dir_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi)
 {
-	read_entries(req, size, off, fi, false);
+	read_entries(req, ino, size, off, false);
 }
 
 void dir_readdirplus(
 	fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi)
 {
-	read_entries(req, size, off, fi, true);
+	read_entries(req, ino, size, off, true);
 }

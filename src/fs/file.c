@@ -2,10 +2,8 @@
 /* Open files. */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/magic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/vfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -22,41 +20,6 @@
 /* An open for execve(2): the kernel's __FMODE_EXEC. */
 #define OPEN_EXEC 0x20
 
-static const long pseudo_types[] = {
-	PROC_SUPER_MAGIC,
-	SYSFS_MAGIC,
-	CGROUP_SUPER_MAGIC,
-	CGROUP2_SUPER_MAGIC,
-	DEBUGFS_MAGIC,
-	TRACEFS_MAGIC,
-	SECURITYFS_MAGIC,
-	SELINUX_MAGIC,
-	BPF_FS_MAGIC,
-	PSTOREFS_MAGIC,
-	EFIVARFS_MAGIC,
-	BINFMTFS_MAGIC,
-	NSFS_MAGIC,
-	0x62656570 /* configfs */,
-	0x65735543 /* fusectl */,
-	0x7655821 /* resctrl */,
-	SMACK_MAGIC,
-};
-
-bool file_is_pseudo(int fd)
-{
-	struct statfs st;
-
-	if (fstatfs(fd, &st) != 0) {
-		return false;
-	}
-	for (size_t i = 0; i < ARRAY_SIZE(pseudo_types); i++) {
-		if ((long)st.f_type == pseudo_types[i]) {
-			return true;
-		}
-	}
-	return false;
-}
-
 struct file *file_of(const struct fuse_file_info *fi)
 {
 	return (struct file *)(uintptr_t)fi->fh;
@@ -67,7 +30,9 @@ void file_close(struct fs *fs, struct file *file)
 	if (!file->pseudo) {
 		passthrough_close(fs, file->inode);
 	}
-	close(file->fd);
+	if (file->fd >= 0) {
+		close(file->fd);
+	}
 	inode_fd_put(&fs->inodes, file->inode);
 	free(file);
 }
@@ -117,9 +82,12 @@ static int reopen(struct fs *fs, int path_fd, int flags, bool pseudo, const stru
 	} else if (lower) {
 		identity_lower(&fs->identity);
 	}
-	int fd = open(name.text, flags);
-	int r = fd < 0 ? -errno : fd;
+	int r;
 
+	do {
+		r = open(name.text, flags);
+		r = r < 0 ? -errno : r;
+	} while ((r == -EMFILE || r == -ENFILE) && inode_shed(&fs->inodes));
 	if (pseudo || lower) {
 		identity_resume(&fs->identity);
 	}
@@ -164,32 +132,65 @@ static bool may_keep_cache(struct fs *fs, struct file *file)
 	return keep;
 }
 
-/* Makes the handle of FD, which is taken, and puts it into FI. INODE's descriptor, PATH_FD, is in
- * use and stays so. */
-static int make_handle(struct fs *fs, struct inode *inode, int path_fd, int *fd, bool pseudo,
-	struct fuse_file_info *fi)
+/* Begins the handle of an open of INODE, whose descriptor, PATH_FD, is in use: it's the handle's
+ * now. NULL where memory ran out. */
+static struct file *handle_new(struct fs *fs, struct inode *inode, int path_fd, int flags)
 {
 	struct file *file = malloc(sizeof(*file));
 
 	if (file == NULL) {
-		return -ENOMEM;
+		inode_fd_put(&fs->inodes, inode);
+		return NULL;
 	}
-	*file = (struct file){ .fd = steal_fd(fd),
-		.pseudo = pseudo,
-		.writable = (fi->flags & O_ACCMODE) != O_RDONLY,
+	*file = (struct file){ .fd = -1,
+		.path_fd = path_fd,
+		.flags = flags,
+		.pseudo = pseudo_is(inode, path_fd),
+		.writable = (flags & O_ACCMODE) != O_RDONLY,
 		.inode = inode };
-	fi->fh = (uintptr_t)file;
-	fi->direct_io = pseudo;
-	fi->keep_cache = false;
-	if (!pseudo) {
-		/* Not FD: the kernel would keep it open, and flock(2)'s lock with it, for as long
-		 * as anybody has this file open. */
+	if (!file->pseudo) {
+		/* Not the real open file: the kernel would keep it open, and flock(2)'s lock with
+		 * it, for as long as anybody has this file open. */
 		file->backing_id = passthrough_open(fs, inode, path_fd, true);
 	}
-	if (file->backing_id == 0 && !pseudo && !(fi->flags & O_TRUNC)) {
+	return file;
+}
+
+/* Puts FILE into FI, what the kernel is told of the open. */
+static void hand_over(struct fs *fs, struct file *file, struct fuse_file_info *fi)
+{
+	fi->fh = (uintptr_t)file;
+	fi->direct_io = file->pseudo;
+	fi->keep_cache = false;
+	/* A close of what can't be written has nothing to report, and no POSIX locks to end where
+	 * there are none. Of those that come later lock.c sees to the end. */
+	fi->noflush = !file->pseudo && !file->writable && !lock_any(fs, file->inode);
+	if (file->backing_id == 0 && !file->pseudo && !(file->flags & O_TRUNC)) {
 		fi->keep_cache = may_keep_cache(fs, file);
 	}
-	return 0;
+}
+
+int file_fd(struct fs *fs, struct file *file)
+{
+	const struct caller nobody = { 0 };
+	int fd = atomic_load(&file->fd);
+
+	if (fd >= 0) {
+		return fd;
+	}
+	int new = reopen(fs, file->path_fd, real_flags(file->flags), false, &nobody);
+
+	if (new >= 0 && !atomic_compare_exchange_strong(&file->fd, &fd, new)) {
+		close(new);
+		return fd;
+	}
+	return new;
+}
+
+/* Where the kernel reads the real file itself, most are closed before we need it. */
+static bool needs_now(const struct file *file)
+{
+	return file->backing_id == 0 || file->writable || (file->flags & (O_TRUNC | OPEN_EXEC));
 }
 
 static int open_inode(
@@ -200,24 +201,45 @@ static int open_inode(
 	if (path_fd < 0) {
 		return path_fd;
 	}
-	bool pseudo = file_is_pseudo(path_fd);
-	int flags = real_flags(fi->flags);
-	_cleanup_close_ int fd = reopen(fs, path_fd, flags, pseudo, caller);
+	struct file *file = handle_new(fs, inode, path_fd, fi->flags);
 
-	if ((fd == -EMFILE || fd == -ENFILE) && inode_shed(&fs->inodes)) {
-		fd = reopen(fs, path_fd, flags, pseudo, caller);
+	if (file == NULL) {
+		return -ENOMEM;
 	}
-	if (fd >= 0 && (fi->flags & OPEN_EXEC)) {
+	int fd = -1;
+
+	if (needs_now(file)) {
+		fd = reopen(fs, path_fd, real_flags(fi->flags), file->pseudo, caller);
+		if (fd < 0) {
+			file_close(fs, file);
+			return fd;
+		}
+		file->fd = fd;
+	}
+	if (fi->flags & OPEN_EXEC) {
 		tool_starts(fs, caller->pid, fd);
 	} else {
 		tool_opens(fs, caller->pid);
 	}
-	int r = fd < 0 ? fd : make_handle(fs, inode, path_fd, &fd, pseudo, fi);
+	hand_over(fs, file, fi);
+	return 0;
+}
 
-	if (r < 0) {
-		inode_fd_put(&fs->inodes, inode);
+/* Replies to an open, and to a create with ENTRY, of what FI has. */
+static void reply_open(fuse_req_t req, struct fs *fs, const struct fuse_entry_param *entry,
+	const struct fuse_file_info *fi)
+{
+	struct file *file = file_of(fi);
+	struct inode *inode = file->inode;
+
+	if (passthrough_reply(req, entry, fi, file->backing_id) != -ENOENT) {
+		return;
 	}
-	return r;
+	/* The kernel had given up waiting. */
+	file_close(fs, file);
+	if (entry != NULL) {
+		inode_forget(&fs->inodes, inode, 1);
+	}
 }
 
 void file_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
@@ -238,9 +260,7 @@ void file_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		fuse_reply_err(req, -r);
 		return;
 	}
-	if (passthrough_reply(req, NULL, fi, file_of(fi)->backing_id, 0) == -ENOENT) {
-		file_close(fs, file_of(fi));
-	}
+	reply_open(req, fs, NULL, fi);
 }
 
 /*
@@ -256,7 +276,6 @@ static int take_new(struct fs *fs, struct inode *parent, const char *name, int *
 	if (path_fd < 0 || statx(path_fd, "", AT_EMPTY_PATH, INODE_STATX_MASK, &stx) != 0) {
 		return -errno;
 	}
-	bool pseudo = file_is_pseudo(path_fd);
 	struct inode *inode = inode_intern(&fs->inodes, parent, name, &stx, &path_fd);
 
 	if (inode == NULL) {
@@ -268,16 +287,15 @@ static int take_new(struct fs *fs, struct inode *parent, const char *name, int *
 	attr_fill(fs, &stx, &entry->attr);
 	int r = inode_fd_get(&fs->inodes, inode);
 
-	if (r >= 0) {
-		r = make_handle(fs, inode, r, fd, pseudo, fi);
-		if (r < 0) {
-			inode_fd_put(&fs->inodes, inode);
-		}
-	}
-	if (r < 0) {
+	struct file *file = r < 0 ? NULL : handle_new(fs, inode, r, fi->flags);
+
+	if (file == NULL) {
 		inode_forget(&fs->inodes, inode, 1);
+		return r < 0 ? r : -ENOMEM;
 	}
-	return r;
+	file->fd = steal_fd(fd);
+	hand_over(fs, file, fi);
+	return 0;
 }
 
 /* Makes a new file below DIR_FD in CALLER's name: NAME, or none with O_TMPFILE. */
@@ -343,12 +361,7 @@ void file_create(
 		fuse_reply_err(req, -r);
 		return;
 	}
-	if (passthrough_reply(req, &entry, fi, file_of(fi)->backing_id, 0) == -ENOENT) {
-		struct inode *inode = file_of(fi)->inode;
-
-		file_close(fs, file_of(fi));
-		inode_forget(&fs->inodes, inode, 1);
-	}
+	reply_open(req, fs, &entry, fi);
 }
 
 int file_tmpfile(struct fs *fs, struct inode *parent, const struct caller *caller, mode_t mode,
@@ -367,7 +380,7 @@ int file_tmpfile(struct fs *fs, struct inode *parent, const struct caller *calle
 }
 
 /* Reads for a caller who wants what is there now, in one read(2). */
-static void read_copy(fuse_req_t req, const struct file *file, size_t size, off_t off)
+static void read_copy(fuse_req_t req, int fd, size_t size, off_t off)
 {
 	_cleanup_free_ char *data = malloc(size);
 
@@ -375,7 +388,7 @@ static void read_copy(fuse_req_t req, const struct file *file, size_t size, off_
 		fuse_reply_err(req, ENOMEM);
 		return;
 	}
-	ssize_t n = pread(file->fd, data, size, off);
+	ssize_t n = pread(fd, data, size, off);
 
 	if (n < 0) {
 		fuse_reply_err(req, errno);
@@ -386,15 +399,20 @@ static void read_copy(fuse_req_t req, const struct file *file, size_t size, off_
 
 void file_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi)
 {
-	const struct file *file = file_of(fi);
+	struct file *file = file_of(fi);
 	struct fuse_bufvec out = FUSE_BUFVEC_INIT(size);
+	int fd = file_fd(fs_of(req), file);
 
+	if (fd < 0) {
+		fuse_reply_err(req, -fd);
+		return;
+	}
 	if (file->pseudo || size < SPLICE_MIN) {
-		read_copy(req, file, size, off);
+		read_copy(req, fd, size, off);
 		return;
 	}
 	out.buf[0].flags = FUSE_BUF_IS_FD | FUSE_BUF_FD_SEEK;
-	out.buf[0].fd = file->fd;
+	out.buf[0].fd = fd;
 	out.buf[0].pos = off;
 	fuse_reply_data(req, &out, FUSE_BUF_SPLICE_MOVE);
 }
@@ -474,16 +492,17 @@ void file_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 
 void file_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_info *fi)
 {
-	int fd = file_of(fi)->fd;
-	int r = datasync ? fdatasync(fd) : fsync(fd);
+	int fd = file_fd(fs_of(req), file_of(fi));
+	int r = fd < 0 ? -fd : (datasync ? fdatasync(fd) : fsync(fd)) == 0 ? 0 : errno;
 
-	fuse_reply_err(req, r == 0 ? 0 : errno);
+	fuse_reply_err(req, r);
 }
 
 void file_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off, off_t length,
 	struct fuse_file_info *fi)
 {
-	int r = fallocate(file_of(fi)->fd, mode, off, length) == 0 ? 0 : errno;
+	int fd = file_fd(fs_of(req), file_of(fi));
+	int r = fd < 0 ? -fd : fallocate(fd, mode, off, length) == 0 ? 0 : errno;
 
 	fuse_reply_err(req, r);
 }
@@ -491,8 +510,15 @@ void file_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off, off_t l
 void file_copy_range(fuse_req_t req, fuse_ino_t ino_in, off_t off_in, struct fuse_file_info *fi_in,
 	fuse_ino_t ino_out, off_t off_out, struct fuse_file_info *fi_out, size_t len, int flags)
 {
-	ssize_t n = copy_file_range(
-		file_of(fi_in)->fd, &off_in, file_of(fi_out)->fd, &off_out, len, (unsigned)flags);
+	struct fs *fs = fs_of(req);
+	int in = file_fd(fs, file_of(fi_in));
+	int out = file_fd(fs, file_of(fi_out));
+
+	if (in < 0 || out < 0) {
+		fuse_reply_err(req, in < 0 ? -in : -out);
+		return;
+	}
+	ssize_t n = copy_file_range(in, &off_in, out, &off_out, len, (unsigned)flags);
 
 	if (n < 0) {
 		fuse_reply_err(req, errno);
@@ -503,10 +529,11 @@ void file_copy_range(fuse_req_t req, fuse_ino_t ino_in, off_t off_in, struct fus
 
 void file_lseek(fuse_req_t req, fuse_ino_t ino, off_t off, int whence, struct fuse_file_info *fi)
 {
-	off_t r = lseek(file_of(fi)->fd, off, whence);
+	int fd = file_fd(fs_of(req), file_of(fi));
+	off_t r = fd < 0 ? fd : lseek(fd, off, whence);
 
 	if (r < 0) {
-		fuse_reply_err(req, errno);
+		fuse_reply_err(req, fd < 0 ? -fd : errno);
 		return;
 	}
 	fuse_reply_lseek(req, r);

@@ -112,7 +112,6 @@ static const struct fuse_lowlevel_ops operations = {
 	.opendir = dir_opendir,
 	.readdir = dir_readdir,
 	.readdirplus = dir_readdirplus,
-	.releasedir = dir_releasedir,
 	.fsyncdir = dir_fsyncdir,
 	.getxattr = xattr_get,
 	.setxattr = xattr_set,
@@ -137,6 +136,7 @@ static int init_view(struct fs *fs, const struct wire_fs_start *start, struct er
 	fs->owner_uid = start->owner_uid;
 	fs->owner_gid = start->owner_gid;
 	pthread_mutex_init(&fs->devices_lock, NULL);
+	dir_init(fs);
 	if (ids_init(&fs->uids, start->uid_ranges, start->n_uid_ranges) < 0 ||
 		ids_init(&fs->gids, start->gid_ranges, start->n_gid_ranges) < 0) {
 		return error_set(err, 0, "the user namespace's maps contradict themselves");

@@ -18,6 +18,7 @@
 #include "fs/library.h"
 #include "fs/lock.h"
 #include "fs/passthrough.h"
+#include "fs/pseudo.h"
 #include "fs/tool.h"
 #include "fs/watch.h"
 
@@ -32,6 +33,13 @@ enum fs_synthetic {
 };
 
 #define FS_DEVICES_MAX 65534
+
+/* dir.c: the directories that are being read. */
+struct dir_streams {
+	pthread_mutex_t lock;
+	struct stream *idle; /* the newest first */
+	size_t n_idle;
+};
 
 struct fs {
 	bool container; /* the container view; else the host view */
@@ -48,6 +56,7 @@ struct fs {
 	struct lock_waiter waiter;
 	struct passthrough passthrough;
 	struct watcher watch;
+	struct dir_streams streams;
 	struct tools tools;
 
 	/* st_dev by their number in this view, see attr_ino() */
@@ -61,13 +70,15 @@ struct fs {
 	atomic_int threads;
 };
 
-/* An open file or directory; struct fuse_file_info's fh. */
+/* An open file; struct fuse_file_info's fh. */
 struct file {
-	int fd;
-	bool pseudo; /* on a file system of the kernel's own data */
+	atomic_int fd; /* -1: not needed so far, see file_fd() */
+	int flags;     /* of open(2), as they came */
+	bool pseudo;   /* on a file system of the kernel's own data */
 	bool writable;
 	int32_t backing_id;  /* 0: reads and writes come to us */
-	struct inode *inode; /* holds one use of its descriptor */
+	struct inode *inode; /* holds one use of its descriptor: */
+	int path_fd;
 };
 
 /* The name of a descriptor in the serving threads' working directory (fs->self_fd). */
@@ -135,25 +146,25 @@ int name_owner(
 	struct fs *fs, int dir_fd, const struct caller *caller, uint32_t *uid, uint32_t *gid);
 
 /* dir.c */
+void dir_init(struct fs *fs);
 void dir_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 void dir_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi);
 void dir_readdirplus(
 	fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi);
-void dir_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 void dir_fsyncdir(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_info *fi);
-/* The descriptor of the directory handle in FI, -1 for a synthetic one. */
-int dir_fd(const struct fuse_file_info *fi);
+/* Opens the directory INO for who sent REQ. Returns a descriptor or a negative errno: -ENOTTY for a
+ * synthetic one. */
+int dir_open(fuse_req_t req, fuse_ino_t ino);
 
 /* file.c */
-/* Is FD on a file system of the kernel's own data (procfs, sysfs...), where sizes say nothing and
- * the files look at who opens them? */
-bool file_is_pseudo(int fd);
 void file_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 void file_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 	struct fuse_file_info *fi);
 /* O_TMPFILE in PARENT for CALLER: fills ENTRY and FI. Returns 0 or a negative errno. */
 int file_tmpfile(struct fs *fs, struct inode *parent, const struct caller *caller, mode_t mode,
 	struct fuse_file_info *fi, struct fuse_entry_param *entry);
+/* The descriptor of the real file, or a negative errno. */
+int file_fd(struct fs *fs, struct file *file);
 /* Ends what file_open() and its like began. */
 void file_close(struct fs *fs, struct file *file);
 struct file *file_of(const struct fuse_file_info *fi);

@@ -10,6 +10,7 @@
 
 #include <limits.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/stat.h>
@@ -24,6 +25,12 @@ struct inode_key {
 	uint64_t mnt; /* a directory bound to a second place is a second directory */
 };
 
+enum pseudo {
+	PSEUDO_UNKNOWN,
+	PSEUDO_NO,
+	PSEUDO_YES,
+};
+
 struct lock_owner;
 
 struct inode {
@@ -32,6 +39,7 @@ struct inode {
 	struct statx_timestamp birth; /* zero: the file system doesn't say */
 	uint32_t type;		      /* S_IFMT part of the mode */
 	bool synthetic;		      /* has no file behind it */
+	_Atomic enum pseudo pseudo;   /* pseudo.c's */
 	bool hashed;
 	bool orphan;	  /* no name leads here: the descriptor is held till one does */
 	uint32_t refs;	  /* the table's users: 1 for the kernel's, children, requests */

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
+#include "base/cleanup.h"
 #include "base/str.h"
 #include "fs/fs.h"
 
@@ -46,10 +47,12 @@ void ioctl_handle(fuse_req_t req, fuse_ino_t ino, unsigned cmd, void *arg,
 		return;
 	}
 	int r = io->changes ? fs_check_change(fs, req) : 0;
-	int fd = flags & FUSE_IOCTL_DIR ? dir_fd(fi) : file_of(fi)->fd;
+	_cleanup_close_ int dir = -1;
+	int fd = -1;
 
-	if (r == 0 && fd < 0) {
-		r = ENOTTY;
+	if (r == 0) {
+		fd = flags & FUSE_IOCTL_DIR ? dir = dir_open(req, ino) : file_fd(fs, file_of(fi));
+		r = fd < 0 ? -fd : 0;
 	}
 	if (r != 0) {
 		fuse_reply_err(req, r);

@@ -4,7 +4,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
 #include <sys/file.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -30,6 +32,10 @@ struct lock_owner {
 	pid_t pid;
 	int fd;
 	const struct file *file; /* through which it locked last; only compared */
+	struct inode *inode;
+	int pidfd;	 /* whose end is waited for; -1: closes are told */
+	uint64_t number; /* of those that are waited for */
+	struct lock_owner *next_ending;
 };
 
 struct lock_wait {
@@ -81,7 +87,9 @@ static struct lock_owner *make_owner(struct fs *fs, struct inode *inode, uint64_
 		*r = -ENOLCK;
 		return NULL;
 	}
-	*new = (struct lock_owner){ .owner = owner, .fd = open_for_locks(fs, inode) };
+	*new = (struct lock_owner){
+		.owner = owner, .inode = inode, .pidfd = -1, .fd = open_for_locks(fs, inode)
+	};
 	if (new->fd < 0) {
 		*r = new->fd;
 		free(new);
@@ -90,6 +98,62 @@ static struct lock_owner *make_owner(struct fs *fs, struct inode *inode, uint64_
 	new->next = inode->lock_owners;
 	inode->lock_owners = new;
 	return new;
+}
+
+static void free_owner(struct fs *fs, struct lock_owner *gone)
+{
+	if (gone->pidfd >= 0) {
+		struct lock_owner **at = &fs->waiter.ending;
+
+		while (*at != gone) {
+			at = &(*at)->next_ending;
+		}
+		*at = gone->next_ending;
+		close(gone->pidfd);
+	}
+	close(gone->fd);
+	free(gone);
+}
+
+/* Takes OWNER's locks of INODE. False where it has none. */
+static bool drop(struct fs *fs, struct inode *inode, uint64_t owner)
+{
+	struct lock_owner **at = &inode->lock_owners;
+
+	while (*at != NULL && (*at)->owner != owner) {
+		at = &(*at)->next;
+	}
+	struct lock_owner *gone = *at;
+
+	if (gone == NULL) {
+		return false;
+	}
+	*at = gone->next;
+	free_owner(fs, gone);
+	return true;
+}
+
+/*
+ * A close of a file that was opened to be read need not be told (file.c): who locked it keeps the
+ * lock until he gives it up, the open file is closed by all who have it, or he ends.
+ */
+static void await_end(struct fs *fs, struct lock_owner *holder, pid_t tid)
+{
+	struct epoll_event event = { .events = EPOLLIN };
+	int pidfd = (int)syscall(SYS_pidfd_open, tool_process(fs, tid), 0);
+
+	if (pidfd < 0) {
+		return;
+	}
+	event.data.u64 = ++fs->waiter.n_ending;
+	if (epoll_ctl(fs->waiter.ends_fd, EPOLL_CTL_ADD, pidfd, &event) != 0) {
+		close(pidfd);
+		return;
+	}
+	holder->pidfd = pidfd;
+	holder->number = event.data.u64;
+	holder->next_ending = fs->waiter.ending;
+	fs->waiter.ending = holder;
 }
 
 /* Tries to take LOCK, or gives it up, for OWNER. */
@@ -111,7 +175,20 @@ static int try_posix(struct fs *fs, struct lock_wait *wait)
 	holder->pid = fuse_req_ctx(wait->req)->pid;
 	holder->file = wait->file;
 	lock->l_pid = 0;
-	return fcntl(holder->fd, F_OFD_SETLK, lock) == 0 ? 0 : -errno;
+	if (fcntl(holder->fd, F_OFD_SETLK, lock) != 0) {
+		return -errno;
+	}
+	if (!wait->file->writable && holder->pidfd < 0 && lock->l_type != F_UNLCK) {
+		await_end(fs, holder, holder->pid);
+	}
+	return 0;
+}
+
+static int try_flock(struct fs *fs, const struct lock_wait *wait)
+{
+	int fd = file_fd(fs, wait->file);
+
+	return fd < 0 ? fd : flock(fd, wait->op | LOCK_NB) == 0 ? 0 : -errno;
 }
 
 static bool still_waits(int r)
@@ -122,13 +199,8 @@ static bool still_waits(int r)
 /* Only who waits is interrupted by a signal, and only where the lock can't be had. */
 static int try_wait(struct fs *fs, struct lock_wait *wait)
 {
-	int r = 0;
+	int r = wait->op == 0 ? try_posix(fs, wait) : try_flock(fs, wait);
 
-	if (wait->op == 0) {
-		r = try_posix(fs, wait);
-	} else if (flock(wait->file->fd, wait->op | LOCK_NB) < 0) {
-		r = -errno;
-	}
 	return still_waits(r) && wait->until == 0 && fuse_req_interrupted(wait->req) ? -EINTR : r;
 }
 
@@ -179,19 +251,56 @@ static void *waiter_run(void *data)
 	return NULL;
 }
 
-int lock_init(struct fs *fs, struct error *err)
+static void ended(struct fs *fs, uint64_t number)
+{
+	pthread_mutex_lock(&fs->waiter.lock);
+	struct lock_owner *at = fs->waiter.ending;
+
+	while (at != NULL && at->number != number) {
+		at = at->next_ending;
+	}
+	if (at != NULL) {
+		drop(fs, at->inode, at->owner);
+		pthread_cond_signal(&fs->waiter.some);
+	}
+	pthread_mutex_unlock(&fs->waiter.lock);
+}
+
+static void *ends_run(void *data)
+{
+	struct fs *fs = data;
+	struct epoll_event event;
+
+	for (;;) {
+		if (epoll_wait(fs->waiter.ends_fd, &event, 1, -1) == 1) {
+			ended(fs, event.data.u64);
+		}
+	}
+	return NULL;
+}
+
+static int start(struct fs *fs, void *(*run)(void *), struct error *err)
 {
 	pthread_t thread;
-
-	pthread_mutex_init(&fs->waiter.lock, NULL);
-	pthread_cond_init(&fs->waiter.some, NULL);
-	int r = pthread_create(&thread, NULL, waiter_run, fs);
+	int r = pthread_create(&thread, NULL, run, fs);
 
 	if (r != 0) {
-		return error_set(err, r, "start the thread that waits for locks");
+		return error_set(err, r, "start the threads that wait for locks");
 	}
 	pthread_detach(thread);
 	return 0;
+}
+
+int lock_init(struct fs *fs, struct error *err)
+{
+	pthread_mutex_init(&fs->waiter.lock, NULL);
+	pthread_cond_init(&fs->waiter.some, NULL);
+	fs->waiter.ends_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (fs->waiter.ends_fd < 0) {
+		return error_set(err, errno, "make the list of those who hold locks");
+	}
+	int r = start(fs, waiter_run, err);
+	return r < 0 ? r : start(fs, ends_run, err);
 }
 
 void lock_kick(struct fs *fs)
@@ -203,19 +312,20 @@ void lock_kick(struct fs *fs)
 	pthread_mutex_unlock(&fs->waiter.lock);
 }
 
+bool lock_any(struct fs *fs, const struct inode *inode)
+{
+	pthread_mutex_lock(&fs->waiter.lock);
+	bool any = inode->lock_owners != NULL;
+
+	pthread_mutex_unlock(&fs->waiter.lock);
+	return any;
+}
+
 void lock_drop(struct fs *fs, struct inode *inode, uint64_t owner)
 {
 	pthread_mutex_lock(&fs->waiter.lock);
-	for (struct lock_owner **at = &inode->lock_owners; *at != NULL; at = &(*at)->next) {
-		struct lock_owner *gone = *at;
-
-		if (gone->owner == owner) {
-			*at = gone->next;
-			close(gone->fd);
-			free(gone);
-			pthread_cond_signal(&fs->waiter.some);
-			break;
-		}
+	if (drop(fs, inode, owner)) {
+		pthread_cond_signal(&fs->waiter.some);
 	}
 	pthread_mutex_unlock(&fs->waiter.lock);
 }
@@ -231,8 +341,7 @@ void lock_drop_file(struct fs *fs, const struct file *file)
 			continue;
 		}
 		*at = gone->next;
-		close(gone->fd);
-		free(gone);
+		free_owner(fs, gone);
 	}
 	pthread_mutex_unlock(&fs->waiter.lock);
 }
@@ -259,10 +368,10 @@ void lock_getlk(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi, struc
 
 	pthread_mutex_lock(&fs->waiter.lock);
 	const struct lock_owner *holder = find_owner(inode, fi->lock_owner);
-	int fd = holder != NULL ? holder->fd : file_of(fi)->fd;
+	int fd = holder != NULL ? holder->fd : file_fd(fs, file_of(fi));
 
 	lock->l_pid = 0;
-	int r = fcntl(fd, F_OFD_GETLK, lock) == 0 ? 0 : errno;
+	int r = fd < 0 ? -fd : fcntl(fd, F_OFD_GETLK, lock) == 0 ? 0 : errno;
 
 	if (r == 0) {
 		name_holder(inode, fi->lock_owner, lock);

@@ -8,6 +8,8 @@
 #define FS_LOCK_H
 
 #include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
 
 #include "base/error.h"
 #include "fs/library.h"
@@ -15,21 +17,28 @@
 struct file;
 struct fs;
 struct inode;
+struct lock_owner;
 struct lock_wait;
 
 struct lock_waiter {
 	pthread_mutex_t lock; /* also for the owners of all inodes */
 	pthread_cond_t some;
 	struct lock_wait *waits;
+	struct lock_owner *ending; /* whose end is waited for */
+	uint64_t n_ending;	   /* so far */
+	int ends_fd;		   /* epoll of their processes */
 };
 
-/* Starts the waiting thread. Returns 0 or a negative errno. */
+/* Starts the threads that wait. Returns 0 or a negative errno. */
 int lock_init(struct fs *fs, struct error *err);
 
 void lock_getlk(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi, struct flock *lock);
 void lock_setlk(
 	fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi, struct flock *lock, int sleep);
 void lock_flock(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi, int op);
+
+/* Has anybody of this view a POSIX lock of INODE? */
+bool lock_any(struct fs *fs, const struct inode *inode);
 
 /* OWNER closed a descriptor of INODE: its POSIX locks end. */
 void lock_drop(struct fs *fs, struct inode *inode, uint64_t owner);

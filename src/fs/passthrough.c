@@ -159,7 +159,7 @@ void passthrough_close(struct fs *fs, struct inode *inode)
 }
 
 int passthrough_reply(fuse_req_t req, const struct fuse_entry_param *entry,
-	const struct fuse_file_info *fi, int32_t backing_id, uint32_t flags)
+	const struct fuse_file_info *fi, int32_t backing_id)
 {
 	struct {
 		struct fuse_entry_out entry;
@@ -167,8 +167,9 @@ int passthrough_reply(fuse_req_t req, const struct fuse_entry_param *entry,
 	} out = { 0 };
 
 	out.open.fh = fi->fh;
-	out.open.open_flags = flags | (fi->direct_io ? FOPEN_DIRECT_IO : 0) |
-			      (fi->keep_cache ? FOPEN_KEEP_CACHE : 0);
+	out.open.open_flags = (fi->direct_io ? FOPEN_DIRECT_IO : 0) |
+			      (fi->keep_cache ? FOPEN_KEEP_CACHE : 0) |
+			      (fi->noflush ? FOPEN_NOFLUSH : 0);
 	if (backing_id != 0) {
 		out.open.open_flags |= FOPEN_PASSTHROUGH;
 		out.open.backing_id = backing_id;

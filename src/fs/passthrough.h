@@ -46,9 +46,9 @@ int32_t passthrough_open(struct fs *fs, struct inode *inode, int path_fd, bool w
 /* Ends one open. */
 void passthrough_close(struct fs *fs, struct inode *inode);
 
-/* Reply to an open, and to a create where ENTRY isn't NULL, with BACKING_ID (0: none) and more
- * FOPEN_ FLAGS than the library knows. As fuse_reply_open(). */
+/* Reply to an open, and to a create where ENTRY isn't NULL, with BACKING_ID (0: none). As
+ * fuse_reply_open(). */
 int passthrough_reply(fuse_req_t req, const struct fuse_entry_param *entry,
-	const struct fuse_file_info *fi, int32_t backing_id, uint32_t flags);
+	const struct fuse_file_info *fi, int32_t backing_id);
 
 #endif

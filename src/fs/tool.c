@@ -52,9 +52,7 @@ static int open_process(const struct fs *fs, pid_t pid)
 	return openat(fs->proc_fd, name, O_PATH | O_DIRECTORY | O_CLOEXEC);
 }
 
-/* The process of the thread TID. FUSE names threads, and another than the first one is gone once it
- * has executed something. */
-static pid_t process_of(const struct fs *fs, pid_t tid)
+pid_t tool_process(const struct fs *fs, pid_t tid)
 {
 	pid_t process;
 
@@ -217,7 +215,7 @@ void tool_starts(struct fs *fs, pid_t tid, int fd)
 	}
 	ssize_t n = readlink(fs_fd_name(fd).text, path, sizeof(path) - 1);
 	path[n > 0 ? n : 0] = '\0';
-	struct tool_started next = { .pid = process_of(fs, tid) };
+	struct tool_started next = { .pid = tool_process(fs, tid) };
 	if (loads(&fs->tools, next.pid, path)) {
 		return;
 	}

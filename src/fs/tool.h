@@ -51,6 +51,10 @@ void tool_watch(struct fs *fs);
 /* Tells the gate that thread TID, which waits for us, is about to execute the file FD. */
 void tool_starts(struct fs *fs, pid_t tid, int fd);
 
+/* The process of the thread TID. FUSE names threads, and another than the first one is gone once it
+ * has executed something. */
+pid_t tool_process(const struct fs *fs, pid_t tid);
+
 /* Thread TID, which waits for us, opens a file: tells the gate if it is what was about to start. */
 void tool_opens(struct fs *fs, pid_t tid);
 

@@ -136,22 +136,33 @@ double watch_promise(struct fs *fs, struct inode *dir, const struct look *look, 
 	return seconds;
 }
 
-bool watch_listing(struct fs *fs, struct inode *dir, bool *keep)
+void watch_listing(struct fs *fs, struct inode *dir)
 {
-	bool cached = false;
-
-	*keep = false;
 	if (!fs->watch.on) {
-		return false;
+		return;
 	}
 	pthread_mutex_lock(&fs->watch.lock);
 	if (dir->watch != NULL) {
-		cached = true;
-		*keep = dir->watch->listed;
 		dir->watch->listed = true;
 	}
 	pthread_mutex_unlock(&fs->watch.lock);
-	return cached;
+}
+
+/*
+ * An event that came while the kernel was still taking the listing in could not yet make it forget
+ * that. By the request that finds the directory's end it has taken in all.
+ */
+void watch_listed(struct fs *fs, struct inode *dir, const struct look *look)
+{
+	if (!fs->watch.on) {
+		return;
+	}
+	pthread_mutex_lock(&fs->watch.lock);
+	bool current = look->promising && dir->watch != NULL && dir->watch->seq == look->seq;
+	pthread_mutex_unlock(&fs->watch.lock);
+	if (!current) {
+		watch_expire_attr(fs, dir, true);
+	}
 }
 
 void watch_look_at(struct fs *fs, struct inode *inode, struct look *look)

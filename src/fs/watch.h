@@ -45,6 +45,7 @@ struct watcher {
 	bool on;		/* and the kernel knows how to expire */
 	struct watch **buckets; /* by inotify's number */
 	size_t n, max;
+	uint32_t next_seq;
 	struct own_change *own;
 };
 
@@ -82,8 +83,11 @@ void watch_look(struct fs *fs, struct inode *dir, int dir_fd, unsigned weight, s
 double watch_promise(struct fs *fs, struct inode *dir, const struct look *look, const char *name,
 	const struct statx *stx, double *attr);
 
-/* May the listing of DIR that the kernel has be used again, and may it keep the next one? */
-bool watch_listing(struct fs *fs, struct inode *dir, bool *keep);
+/* The kernel is about to be given some of DIR's listing. */
+void watch_listing(struct fs *fs, struct inode *dir);
+
+/* It has the rest, too, and is told to forget it all if anything has changed since LOOK. */
+void watch_listed(struct fs *fs, struct inode *dir, const struct look *look);
 
 /* Before and after a statx of INODE; the second returns the seconds. */
 void watch_look_at(struct fs *fs, struct inode *inode, struct look *look);
@@ -102,6 +106,9 @@ enum own_result {
  * it. */
 void watch_own_begin(struct fs *fs, struct own_change *own, struct inode *dir, const char *name);
 enum own_result watch_own_end(struct fs *fs, struct own_change *own, bool made);
+
+/* Tells the kernel to ask for INODE's attributes anew, and with PAGES for a directory's listing. */
+void watch_expire_attr(struct fs *fs, const struct inode *inode, bool pages);
 
 /* Tells the kernel to look NAME in DIR up anew. Not before its own request there is answered. */
 void watch_expire(struct fs *fs, struct inode *dir, const char *name);

@@ -78,7 +78,7 @@ static void notify(struct fs *fs, int code, struct iovec *iov, int count)
 	}
 }
 
-static void expire_attr(struct fs *fs, const struct inode *inode, bool pages)
+void watch_expire_attr(struct fs *fs, const struct inode *inode, bool pages)
 {
 	struct fuse_notify_inval_inode_out out = { .ino = node_of(fs, inode),
 		.off = pages ? 0 : -1 };
@@ -125,7 +125,7 @@ static void carry_out(struct fs *fs, struct orders *orders)
 			watch_expire(fs, order->inode, order->name);
 		}
 		if (order->attr) {
-			expire_attr(fs, order->inode, order->pages);
+			watch_expire_attr(fs, order->inode, order->pages);
 		}
 		inode_unref(&fs->inodes, order->inode);
 		free(order);

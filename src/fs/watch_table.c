@@ -37,6 +37,8 @@ void watch_table_add(struct fs *fs, struct watch *watch)
 
 	watch->next = *bucket;
 	*bucket = watch;
+	/* Not that of one which the directory had before, and whose looks are still under way. */
+	watch->seq = fs->watch.next_seq += 0x10000;
 	watch->dir->watch = watch;
 	inode_ref(&fs->inodes, watch->dir);
 	fs->watch.n++;

@@ -25,7 +25,7 @@ struct watch {
 	struct inode *dir; /* with a ref */
 	uint32_t seq;	   /* of events */
 	bool attr;	   /* the directory's own attributes are promised */
-	bool listed;	   /* the kernel may have a listing */
+	bool listed;	   /* the kernel may have some of the listing */
 	int64_t window;	   /* events are counted from here, monotonic ms */
 	unsigned events;
 	struct promise **promises;

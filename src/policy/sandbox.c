@@ -75,6 +75,7 @@ static const char *const fs_syscalls[] = {
 	"epoll_pwait",
 	"epoll_wait",
 	"eventfd2",
+	"pidfd_open",
 	"recvfrom",
 	"recvmsg",
 	"sendto",

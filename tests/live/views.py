@@ -293,6 +293,29 @@ def locks():
             os._exit(0)
         os._exit(1)
     expect("interrupted", os.waitpid(pid, 0)[1], 0)
+    # a read lock of a file opened to be read ends with its owner, though a child has the file still
+    lockf(s, fcntl.F_UNLCK)
+    r = os.open(VIEW + "/lock", os.O_RDONLY)
+    ready, end_owner, end_child = os.pipe(), os.pipe(), os.pipe()
+    owner = os.fork()
+    if owner == 0:
+        lockf(r, fcntl.F_RDLCK)
+        child_of_owner = os.fork() == 0
+        os.write(ready[1], b"x")
+        os.read(end_child[0] if child_of_owner else end_owner[0], 1)
+        os._exit(0)
+    os.read(ready[0], 1)
+    os.close(r)
+    fails(errno.EAGAIN, lockf, s, fcntl.F_WRLCK)
+    os.write(end_owner[1], b"x")
+    os.waitpid(owner, 0)
+    for _ in range(100):
+        if child(s, fcntl.F_WRLCK) == 0:
+            break
+        time.sleep(0.01)
+    expect("its end is the lock's", child(s, fcntl.F_WRLCK), 0)
+    os.write(end_child[1], b"x")
+
     # open file description locks
     OFD_SETLK = 37
     lockf(s, fcntl.F_UNLCK)
