@@ -19,9 +19,6 @@
 #define STREAMS_MAX 32
 #define STREAM_IDLE_MS 5000
 
-/* Who lists a directory will look at its entries. */
-#define LOOK_WEIGHT 2
-
 /* Where the root's listing stands after the synthetic "c", which comes last. No file system of
  * Linux hands out this offset. */
 #define AFTER_SYNTHETIC ((off_t)0x7ffffffffffffff1)
@@ -45,7 +42,7 @@ struct stream {
 	int fd;
 	bool pseudo;
 	struct statx stx;
-	struct look begun; /* of the look at the directory that it began with */
+	struct look begun;  /* of the look at the directory that it began with */
 	int64_t idle_since; /* watch_now() */
 	off_t at;	    /* the offset that the next entry in the buffer begins at */
 	size_t used, filled;
@@ -217,8 +214,8 @@ void dir_fsyncdir(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file
 static const struct raw_entry *peek(struct stream *stream, int *r)
 {
 	if (stream->used >= stream->filled) {
-		long n = syscall(
-			SYS_getdents64, stream->fd, stream->buffer, sizeof(stream->buffer));
+		long n =
+			syscall(SYS_getdents64, stream->fd, stream->buffer, sizeof(stream->buffer));
 
 		if (n <= 0) {
 			*r = n < 0 ? -errno : 0;
@@ -359,7 +356,7 @@ static int list_from(
 	if (stream == NULL) {
 		return r;
 	}
-	watch_look(fs, dir, stream->fd, off == 0 ? LOOK_WEIGHT : 0, &look);
+	watch_look(fs, dir, stream->fd, off == 0, &look);
 	if (off == 0) {
 		stream->begun = look;
 	}

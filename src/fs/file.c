@@ -114,7 +114,7 @@ static bool may_keep_cache(struct fs *fs, struct file *file)
 	struct statx stx;
 	bool keep = false;
 
-	if (statx(file->fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS, &stx) != 0) {
+	if (statx(file->path_fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS, &stx) != 0) {
 		return false;
 	}
 	pthread_mutex_lock(&fs->inodes.lock);
@@ -148,10 +148,18 @@ static struct file *handle_new(struct fs *fs, struct inode *inode, int path_fd, 
 		.pseudo = pseudo_is(inode, path_fd),
 		.writable = (flags & O_ACCMODE) != O_RDONLY,
 		.inode = inode };
+	/*
+	 * Where the kernel's own pages of a small file that seldom changes are as good, they are
+	 * better: with passthrough each read of it makes the kernel forget its time of access, and
+	 * the next stat(2) is a request.
+	 */
+	bool cached = !file->pseudo && !file->writable && !(flags & (O_TRUNC | O_DIRECT)) &&
+		      fs->passthrough.on && watch_pages(fs, inode, &file->keep);
+
 	if (!file->pseudo) {
 		/* Not the real open file: the kernel would keep it open, and flock(2)'s lock with
 		 * it, for as long as anybody has this file open. */
-		file->backing_id = passthrough_open(fs, inode, path_fd, true);
+		file->backing_id = passthrough_open(fs, inode, path_fd, !cached);
 	}
 	return file;
 }
@@ -161,11 +169,11 @@ static void hand_over(struct fs *fs, struct file *file, struct fuse_file_info *f
 {
 	fi->fh = (uintptr_t)file;
 	fi->direct_io = file->pseudo;
-	fi->keep_cache = false;
+	fi->keep_cache = file->backing_id == 0 && file->keep;
 	/* A close of what can't be written has nothing to report, and no POSIX locks to end where
 	 * there are none. Of those that come later lock.c sees to the end. */
 	fi->noflush = !file->pseudo && !file->writable && !lock_any(fs, file->inode);
-	if (file->backing_id == 0 && !file->pseudo && !(file->flags & O_TRUNC)) {
+	if (file->backing_id == 0 && !file->pseudo && !fi->keep_cache && !(file->flags & O_TRUNC)) {
 		fi->keep_cache = may_keep_cache(fs, file);
 	}
 }
@@ -187,10 +195,11 @@ int file_fd(struct fs *fs, struct file *file)
 	return new;
 }
 
-/* Where the kernel reads the real file itself, most are closed before we need it. */
+/* What is only read, most close before we need it: the kernel reads the real file itself, or has
+ * its pages. */
 static bool needs_now(const struct file *file)
 {
-	return file->backing_id == 0 || file->writable || (file->flags & (O_TRUNC | OPEN_EXEC));
+	return file->pseudo || file->writable || (file->flags & (O_TRUNC | OPEN_EXEC));
 }
 
 static int open_inode(

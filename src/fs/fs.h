@@ -76,6 +76,7 @@ struct file {
 	int flags;     /* of open(2), as they came */
 	bool pseudo;   /* on a file system of the kernel's own data */
 	bool writable;
+	bool keep;	     /* the pages that the kernel has */
 	int32_t backing_id;  /* 0: reads and writes come to us */
 	struct inode *inode; /* holds one use of its descriptor: */
 	int path_fd;

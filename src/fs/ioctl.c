@@ -51,7 +51,7 @@ void ioctl_handle(fuse_req_t req, fuse_ino_t ino, unsigned cmd, void *arg,
 	int fd = -1;
 
 	if (r == 0) {
-		fd = flags & FUSE_IOCTL_DIR ? dir = dir_open(req, ino) : file_fd(fs, file_of(fi));
+		fd = flags &FUSE_IOCTL_DIR ? dir = dir_open(req, ino) : file_fd(fs, file_of(fi));
 		r = fd < 0 ? -fd : 0;
 	}
 	if (r != 0) {

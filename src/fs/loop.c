@@ -85,7 +85,8 @@ static void serve_tmpfile(struct fs *fs, const struct fuse_in_header *in)
 	}
 	protocol_fill_entry(&out.entry, &entry);
 	out.open.fh = fi.fh;
-	out.open.open_flags = (fi.direct_io ? FOPEN_DIRECT_IO : 0) | (fi.noflush ? FOPEN_NOFLUSH : 0);
+	out.open.open_flags =
+		(fi.direct_io ? FOPEN_DIRECT_IO : 0) | (fi.noflush ? FOPEN_NOFLUSH : 0);
 	out.open.backing_id = file_of(&fi)->backing_id;
 	if (out.open.backing_id != 0) {
 		out.open.open_flags |= FOPEN_PASSTHROUGH;

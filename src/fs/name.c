@@ -358,6 +358,9 @@ static void make_name(fuse_req_t req, fuse_ino_t parent, const char *name,
 	if (r == 0) {
 		r = made_entry(fs, change.parent, name, what->type, &entry);
 	}
+	if (r == 0 && what->type == S_IFDIR && fs->watch.on) {
+		watch_made(fs, fs_inode(fs, entry.ino));
+	}
 	change_end(&change);
 	reply_entry(req, fs, r, &entry);
 	change_settle(&change);

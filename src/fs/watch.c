@@ -20,6 +20,10 @@
 /* So many looks speak for watching a directory. */
 #define LOOKS_MIN 2
 
+/* Nobody has a file mapped to write to it that was left alone for so long. */
+#define SETTLED_SECONDS 3600
+#define KEPT_MAX (2 << 20) /* bytes; the pages are there twice, in the real file's cache too */
+
 #define NAME_EVENTS (IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO)
 #define WATCHED_EVENTS                                                                             \
 	(NAME_EVENTS | IN_MODIFY | IN_ATTRIB | IN_CLOSE_WRITE | IN_ONLYDIR | IN_EXCL_UNLINK)
@@ -99,11 +103,28 @@ void watch_look(struct fs *fs, struct inode *dir, int dir_fd, unsigned weight, s
 	pthread_mutex_unlock(&watcher->lock);
 }
 
+void watch_made(struct fs *fs, struct inode *dir)
+{
+	pthread_mutex_lock(&fs->watch.lock);
+	dir->quiet_until = watch_now() + QUIET_MS;
+	pthread_mutex_unlock(&fs->watch.lock);
+}
+
 /* An attribute of a file with other names may change by those, and that of one that is mounted here
  * where it really is. */
 static bool told_in(const struct inode *dir, const struct statx *stx)
 {
 	return !S_ISDIR(stx->stx_mode) && stx->stx_nlink == 1 && stx->stx_mnt_id == dir->key.mnt;
+}
+
+/* What is written to through a mapping changes its times each time that a page becomes dirty. */
+static bool may_keep(const struct statx *stx)
+{
+	int64_t now = time(NULL);
+
+	return S_ISREG(stx->stx_mode) && stx->stx_size <= KEPT_MAX &&
+	       now - stx->stx_mtime.tv_sec > SETTLED_SECONDS &&
+	       now - stx->stx_ctime.tv_sec > SETTLED_SECONDS;
 }
 
 double watch_promise(struct fs *fs, struct inode *dir, const struct look *look, const char *name,
@@ -127,8 +148,12 @@ double watch_promise(struct fs *fs, struct inode *dir, const struct look *look, 
 			promise->negative = stx == NULL;
 		}
 		if (promise != NULL && stx != NULL) {
-			promise->key = inode_key_of(stx);
+			const struct inode_key key = inode_key_of(stx);
+
+			promise->pages = promise->pages && inode_key_equal(&promise->key, &key);
+			promise->key = key;
 			promise->attr = told_in(dir, stx);
+			promise->keepable = promise->attr && may_keep(stx);
 			*attr = promise->attr ? TRUST_SECONDS : 0;
 		}
 	}
@@ -230,6 +255,33 @@ double watch_promise_attr(
 	pthread_mutex_unlock(&watcher->lock);
 	look->dir = NULL;
 	return seconds;
+}
+
+bool watch_pages(struct fs *fs, struct inode *inode, bool *keep)
+{
+	struct watcher *watcher = &fs->watch;
+	struct promise *promise = NULL;
+
+	*keep = false;
+	if (!watcher->on) {
+		return false;
+	}
+	pthread_mutex_lock(&watcher->lock);
+	pthread_mutex_lock(&fs->inodes.lock);
+	struct inode *dir = inode->parent;
+
+	if (dir != NULL && dir->watch != NULL) {
+		promise = promised(dir, inode);
+	}
+	bool trusted = promise != NULL && promise->keepable;
+
+	if (trusted) {
+		*keep = promise->pages;
+		promise->pages = true;
+	}
+	pthread_mutex_unlock(&fs->inodes.lock);
+	pthread_mutex_unlock(&watcher->lock);
+	return trusted;
 }
 
 void watch_own_begin(struct fs *fs, struct own_change *own, struct inode *dir, const char *name)

@@ -12,7 +12,8 @@
  *
  * No event tells that a file got another name elsewhere (its count of links), was read (its time of
  * access) or written to through a mapping (its times, until that is closed): these may be as old as
- * attributes may be trusted.
+ * attributes may be trusted. Contents that the kernel keeps are of files that nobody has written to
+ * for an hour.
  */
 #ifndef FS_WATCH_H
 #define FS_WATCH_H
@@ -76,6 +77,9 @@ void watch_negotiate(struct fs *fs, unsigned minor);
  */
 void watch_look(struct fs *fs, struct inode *dir, int dir_fd, unsigned weight, struct look *look);
 
+/* DIR was just made through the view, and will be filled: it isn't watched for a while. */
+void watch_made(struct fs *fs, struct inode *dir);
+
 /*
  * After that: seconds for which the kernel may trust that NAME is STX's file (NULL: that there is
  * none), and in ATTR (NULL with that) its attributes.
@@ -94,6 +98,12 @@ void watch_look_at(struct fs *fs, struct inode *inode, struct look *look);
 double watch_promise_attr(
 	struct fs *fs, struct inode *inode, struct look *look, const struct statx *stx);
 
+/*
+ * May the kernel keep what it reads of INODE, a file that is about to be opened to be read, until
+ * it is told otherwise? *KEEP: and what it has.
+ */
+bool watch_pages(struct fs *fs, struct inode *inode, bool *keep);
+
 /* What there was to a change by ourselves. */
 enum own_result {
 	OWN_ALONE,
@@ -107,7 +117,8 @@ enum own_result {
 void watch_own_begin(struct fs *fs, struct own_change *own, struct inode *dir, const char *name);
 enum own_result watch_own_end(struct fs *fs, struct own_change *own, bool made);
 
-/* Tells the kernel to ask for INODE's attributes anew, and with PAGES for a directory's listing. */
+/* Tells the kernel to ask for INODE's attributes anew, and with PAGES for its contents or listing.
+ */
 void watch_expire_attr(struct fs *fs, const struct inode *inode, bool pages);
 
 /* Tells the kernel to look NAME in DIR up anew. Not before its own request there is answered. */

@@ -33,6 +33,8 @@
 /* A directory with more events than this in a second isn't worth what they cost everybody. */
 #define EVENTS_MAX 100
 #define EVENTS_WINDOW_MS 1000
+/* One that is being worked in through the view is worth it less still. */
+#define OWN_WEIGHT 12
 
 #define WATCHES_MAX 32768
 #define SPIN_MAX_NS 20000000 /* virtual processors may stand still for so long */
@@ -47,7 +49,7 @@
 struct order {
 	struct order *next;
 	struct inode *inode; /* with a ref */
-	bool pages;	     /* of a listing */
+	bool pages;	     /* of its listing or contents */
 	bool attr;
 	char name[]; /* "": none */
 };
@@ -140,14 +142,16 @@ static struct inode *hold(struct fs *fs, struct inode *inode)
 
 /* With the watcher's lock held: */
 
-static void expire_child_attr(struct fs *fs, struct promise *promise, struct orders *orders)
+static void expire_child(struct fs *fs, struct promise *promise, struct orders *orders)
 {
 	struct inode *inode = promise->negative ? NULL : inode_find_key(&fs->inodes, &promise->key);
 
-	promise->attr = false;
 	if (inode != NULL) {
-		give_order(fs, orders, inode, "", true, false);
+		give_order(fs, orders, inode, "", true, promise->pages);
 	}
+	promise->attr = false;
+	promise->keepable = false;
+	promise->pages = false;
 }
 
 static void expire_dir(struct fs *fs, struct watch *watch, struct orders *orders)
@@ -165,8 +169,8 @@ static void give_up(struct fs *fs, struct watch *watch, struct orders *orders)
 	for (size_t i = 0; i < watch->n_buckets; i++) {
 		for (struct promise *at = watch->promises[i]; at != NULL; at = at->next) {
 			give_order(fs, orders, hold(fs, watch->dir), at->name, false, false);
-			if (at->attr) {
-				expire_child_attr(fs, at, orders);
+			if (at->attr || at->pages) {
+				expire_child(fs, at, orders);
 			}
 		}
 	}
@@ -190,21 +194,17 @@ static bool is_own(struct fs *fs, const struct inode *dir, const char *name)
 static void name_changed(
 	struct fs *fs, struct watch *watch, const char *name, struct orders *orders)
 {
-	/* The kernel knows what it asked for itself. */
-	if (is_own(fs, watch->dir, name)) {
-		return;
-	}
 	expire_dir(fs, watch, orders);
 	struct promise *promise = promise_take(watch, name);
 
 	if (promise != NULL) {
 		give_order(fs, orders, hold(fs, watch->dir), name, false, false);
-		expire_child_attr(fs, promise, orders);
+		expire_child(fs, promise, orders);
 		free(promise);
 	}
 }
 
-static bool too_busy(struct watch *watch)
+static bool too_busy(struct watch *watch, unsigned weight)
 {
 	int64_t now = watch_now();
 
@@ -212,17 +212,21 @@ static bool too_busy(struct watch *watch)
 		watch->window = now;
 		watch->events = 0;
 	}
-	return ++watch->events > EVENTS_MAX;
+	watch->events += weight;
+	return watch->events > EVENTS_MAX;
 }
 
 static void take_event(struct fs *fs, struct watch *watch, const struct inotify_event *event,
 	struct orders *orders)
 {
 	const char *name = event->len > 0 ? event->name : "";
+	bool own = (event->mask & NAME_EVENTS) != 0 && is_own(fs, watch->dir, name);
 
 	watch->seq++;
-	if (too_busy(watch) || (event->mask & (IN_IGNORED | IN_UNMOUNT))) {
+	if (too_busy(watch, own ? OWN_WEIGHT : 1) || (event->mask & (IN_IGNORED | IN_UNMOUNT))) {
 		give_up(fs, watch, orders);
+	} else if (own) {
+		return; /* the kernel knows what it asked for itself */
 	} else if (event->mask & NAME_EVENTS) {
 		name_changed(fs, watch, name, orders);
 	} else if (name[0] == '\0') {
@@ -230,8 +234,8 @@ static void take_event(struct fs *fs, struct watch *watch, const struct inotify_
 	} else {
 		struct promise *promise = promise_find(watch, name);
 
-		if (promise != NULL && promise->attr) {
-			expire_child_attr(fs, promise, orders);
+		if (promise != NULL && (promise->attr || promise->pages)) {
+			expire_child(fs, promise, orders);
 		}
 	}
 }

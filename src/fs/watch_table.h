@@ -16,6 +16,8 @@ struct promise {
 	struct inode_key key;
 	bool negative; /* there is no such name */
 	bool attr;     /* attributes too */
+	bool keepable; /* small, and left alone for long */
+	bool pages;    /* the kernel may have some of its contents */
 	char name[];
 };
 
