@@ -117,14 +117,11 @@ static bool told_in(const struct inode *dir, const struct statx *stx)
 	return !S_ISDIR(stx->stx_mode) && stx->stx_nlink == 1 && stx->stx_mnt_id == dir->key.mnt;
 }
 
-/* What is written to through a mapping changes its times each time that a page becomes dirty. */
+/* What is written to through a mapping changes its time each time that a page becomes dirty. */
 static bool may_keep(const struct statx *stx)
 {
-	int64_t now = time(NULL);
-
 	return S_ISREG(stx->stx_mode) && stx->stx_size <= KEPT_MAX &&
-	       now - stx->stx_mtime.tv_sec > SETTLED_SECONDS &&
-	       now - stx->stx_ctime.tv_sec > SETTLED_SECONDS;
+	       time(NULL) - stx->stx_mtime.tv_sec > SETTLED_SECONDS;
 }
 
 double watch_promise(struct fs *fs, struct inode *dir, const struct look *look, const char *name,

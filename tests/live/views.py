@@ -216,6 +216,54 @@ def seconds(function):
     return time.monotonic() - start
 
 
+def kept():
+    """Contents of small old files, which the kernel may keep, changed behind the view."""
+    os.mkdir(SOURCE + "/kept")
+    old = time.time() - 7200
+    names = [f"{i}" for i in range(8)]
+    for name in names:
+        write(f"{SOURCE}/kept/{name}", "0" * 5000)
+        os.utime(f"{SOURCE}/kept/{name}", (old, old))
+    opened = {}
+    rng = random.Random(1)
+    for i in range(2000):
+        name = rng.choice(names)
+        here, there = f"{VIEW}/kept/{name}", f"{SOURCE}/kept/{name}"
+        for _ in range(3):  # looked at, and read: the kernel has it
+            os.stat(here)
+            read(here)
+        if rng.random() < 0.2:
+            fd = opened.pop(name, None)
+            if fd is not None:
+                os.close(fd)
+            opened[name] = os.open(here, os.O_RDONLY)
+        text = f"{i:05}" * rng.choice([1000, 1000, 900, 1100])
+        way = rng.randrange(4)
+        if way == 0:  # the same size, the same time
+            with open(there, "r+") as file:
+                file.write(text)
+        elif way == 1:
+            write(there, text)
+        elif way == 2:
+            write(there + ".new", text)
+            os.rename(there + ".new", there)
+            fd = opened.pop(name, None)  # has what was there before
+            if fd is not None:
+                os.close(fd)
+        else:
+            with open(there, "r+b") as file:
+                with mmap.mmap(file.fileno(), 0) as m:
+                    m[:5] = text[:5].encode()
+        now = read(there)
+        os.utime(there, (old, old))
+        expect(f"change {i}, {way}", read(here), now)
+        if name in opened:
+            os.lseek(opened[name], 0, os.SEEK_SET)
+            expect(f"change {i}, {way}, open", os.read(opened[name], 10000).decode(), now)
+    for fd in opened.values():
+        os.close(fd)
+
+
 def locks():
     write(VIEW + "/lock", "0123456789")
     v = os.open(VIEW + "/lock", os.O_RDWR)

@@ -116,6 +116,7 @@ in_view "directories moved into one another behind the view" host "$S" "" '
 	mkdir -p $S/a/b; ls $M/a/b; cd $M/a/b; mv $S/a/b $S/b; mv $S/a $S/b/a; ls $M/b/a; ls a; touch a/f
 	[ -e $S/b/a/f ]; cd /; rm -r $M/b'
 syscalls "files: unlinked and open, renamed, exchanged, without a name, sparse, mapped" host "$S" "" files
+syscalls "contents that the kernel keeps, changed behind the view" host "$S" "" kept
 syscalls "locks: flock and POSIX, against the host, waiting, interrupted" host "$S" "" locks
 # With FUSE passthrough the kernel holds a file open for all who have it open.
 for view in host container; do
