@@ -218,10 +218,10 @@ def seconds(function):
 
 def kept():
     """Contents of small old files, which the kernel may keep, changed behind the view."""
-    os.mkdir(SOURCE + "/kept")
     old = time.time() - 7200
-    names = [f"{i}" for i in range(8)]
+    names = [f"{i}/{j}" for i in range(100) for j in range(2)]  # a directory that changes much isn't watched
     for name in names:
+        os.makedirs(f"{SOURCE}/kept/" + os.path.dirname(name), exist_ok=True)
         write(f"{SOURCE}/kept/{name}", "0" * 5000)
         os.utime(f"{SOURCE}/kept/{name}", (old, old))
     opened = {}
