@@ -94,16 +94,11 @@ int procfs_image(int proc_fd, uint64_t *image)
 	return 0;
 }
 
-int procfs_stat_field(int proc_fd, int field, int64_t *out, struct error *err)
+int procfs_stat_number(const char *stat, int field, int64_t *out, struct error *err)
 {
-	_cleanup_free_ char *stat = NULL;
-	int r = fd_read_file(proc_fd, "stat", 1 << 16, &stat, NULL, err);
-
-	if (r < 0) {
-		return r;
-	}
 	/* The last parenthesis ends the name: no later field can hold one. */
-	char *p = strrchr(stat, ')');
+	const char *p = strrchr(stat, ')');
+
 	for (int i = 2; p != NULL && i < field; i++) {
 		p = strchr(p + 1, ' ');
 	}
@@ -112,6 +107,14 @@ int procfs_stat_field(int proc_fd, int field, int64_t *out, struct error *err)
 	}
 	*out = strtoll(p, NULL, 10);
 	return 0;
+}
+
+int procfs_stat_field(int proc_fd, int field, int64_t *out, struct error *err)
+{
+	_cleanup_free_ char *stat = NULL;
+	int r = fd_read_file(proc_fd, "stat", 1 << 16, &stat, NULL, err);
+
+	return r < 0 ? r : procfs_stat_number(stat, field, out, err);
 }
 
 int procfs_process(int proc_fd, pid_t *process, struct error *err)
@@ -131,7 +134,7 @@ int procfs_process(int proc_fd, pid_t *process, struct error *err)
 
 int procfs_start_time(int proc_fd, uint64_t *ticks, struct error *err)
 {
-	int64_t value;
+	int64_t value = 0;
 	int r = procfs_stat_field(proc_fd, 22, &value, err);
 
 	if (r == 0) {
@@ -142,7 +145,7 @@ int procfs_start_time(int proc_fd, uint64_t *ticks, struct error *err)
 
 bool procfs_is_exiting(int proc_fd)
 {
-	int64_t flags;
+	int64_t flags = 0;
 
 	return procfs_stat_field(proc_fd, 9, &flags, NULL) < 0 || (flags & PF_EXITING) != 0;
 }

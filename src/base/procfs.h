@@ -35,6 +35,9 @@ int procfs_field_u64(const char *status, const char *field, int base, uint64_t *
  */
 int procfs_stat_field(int proc_fd, int field, int64_t *out, struct error *err);
 
+/* The same of the text STAT that was read from there. */
+int procfs_stat_number(const char *stat, int field, int64_t *out, struct error *err);
+
 /* The process of the thread, or process, PROC_FD. Returns 0 or a negative errno. */
 int procfs_process(int proc_fd, pid_t *process, struct error *err);
 

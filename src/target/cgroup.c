@@ -137,7 +137,7 @@ static bool is_hex(const char *id)
 int cgroup_list(struct roll *roll, struct error *err)
 {
 	struct members members = { 0 };
-	int r = process_each(look_at, &members, err);
+	int r = process_each(NULL, look_at, &members, err);
 
 	for (size_t i = 0; r == 0 && i < members.count; i++) {
 		char name[CGROUP_ID_MAX];

@@ -156,7 +156,7 @@ static int find(const struct container *container, const struct target *target, 
 		return 0;
 	}
 	if (container->own_pid_ns) {
-		process_each(look_for_inner, &search, NULL);
+		process_each(NULL, look_for_inner, &search, NULL);
 	}
 	if (search.found != 0) {
 		*pid = search.found;

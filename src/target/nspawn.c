@@ -93,8 +93,8 @@ static int look_at_process(int proc_fd, const struct process *process, void *dat
 	_cleanup_free_ char *arguments = NULL;
 	size_t size = 0;
 
-	if (strcmp(process->comm, "systemd-nspawn") != 0 || process->uid != 0 ||
-		!process_shares(proc_fd, "pid") || !process_shares(proc_fd, "user") ||
+	if (process->uid != 0 || !process_shares(proc_fd, "pid") ||
+		!process_shares(proc_fd, "user") ||
 		process_arguments(proc_fd, &arguments, &size) < 0) {
 		return 0;
 	}
@@ -122,6 +122,6 @@ int nspawn_list(struct roll *roll, struct error *err)
 	if (r < 0 && !state_is_absent(r)) {
 		return r;
 	}
-	r = process_each(look_at_process, roll, err);
+	r = process_each("systemd-nspawn", look_at_process, roll, err);
 	return r == -ENOMEM || r == -E2BIG ? error_set(err, -r, "list machines") : r;
 }

@@ -217,9 +217,8 @@ static int look_at_monitor(int proc_fd, const struct process *process, void *dat
 	size_t size;
 
 	/* What others call so, in a container or for a user, is not the system's. */
-	if (strcmp(process->comm, "conmon") != 0 || process->uid != 0 ||
-		!process_shares(proc_fd, "user") || !process_shares(proc_fd, "pid") ||
-		!process_shares(proc_fd, "mnt") ||
+	if (process->uid != 0 || !process_shares(proc_fd, "user") ||
+		!process_shares(proc_fd, "pid") || !process_shares(proc_fd, "mnt") ||
 		process_arguments(proc_fd, &arguments, &size) < 0) {
 		return 0;
 	}
@@ -264,7 +263,7 @@ int podman_list(struct roll *roll, struct error *err)
 	system_setting("graphroot", DEFAULT_GRAPH_ROOT, graph_root);
 	system_setting("runroot", DEFAULT_RUN_ROOT, run_root);
 	int r = read_storage(&storage);
-	process_each(look_at_monitor, &more, NULL);
+	process_each("conmon", look_at_monitor, &more, NULL);
 	for (size_t i = 0; i < more.count; i++) {
 		storage.graph_root = more.paths[i];
 		if (r == 0 && strcmp(more.paths[i], graph_root) != 0) {

@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <linux/magic.h>
 #include <linux/nsfs.h>
 #include <stdio.h>
@@ -21,6 +22,8 @@
 #define FLAG_KTHREAD 0x00200000 /* PF_KTHREAD of include/linux/sched.h, in field 9 of stat */
 #define USER_NS_DEPTH_MAX 33	/* the kernel allows 32 levels: user_namespaces(7) */
 #define CGROUP_FILE_MAX (256 * 1024)
+#define STAT_LINE_ROOM 1024 /* a line has at most 52 numbers */
+#define STAT_MAX (64 * 1024)
 #define ARGUMENTS_MAX (128 * 1024)
 
 static int read_number(const char *status, const char *field, uint64_t *out)
@@ -50,20 +53,25 @@ static unsigned int count_levels(const char *status)
 int process_read(int proc_fd, struct process *process, struct error *err)
 {
 	_cleanup_free_ char *status = NULL;
+	_cleanup_free_ char *stat = NULL;
 	uint64_t pid;
 	uint64_t tgid;
 	uint64_t ppid;
 	uint64_t uid;
+	int64_t start_time;
 	int64_t flags;
 	const char *state;
 	int r = procfs_status(proc_fd, &status, err);
 
 	*process = (struct process){ 0 };
 	if (r == 0) {
-		r = procfs_start_time(proc_fd, &process->start_time, err);
+		r = fd_read_file(proc_fd, "stat", STAT_MAX, &stat, NULL, err);
 	}
 	if (r == 0) {
-		r = procfs_stat_field(proc_fd, 9, &flags, err);
+		r = procfs_stat_number(stat, 22, &start_time, err);
+	}
+	if (r == 0) {
+		r = procfs_stat_number(stat, 9, &flags, err);
 	}
 	if (r < 0) {
 		return r;
@@ -86,6 +94,7 @@ int process_read(int proc_fd, struct process *process, struct error *err)
 	process->ppid = (pid_t)ppid;
 	process->uid = (uid_t)uid;
 	process->state = *state;
+	process->start_time = (uint64_t)start_time;
 	process->kernel_thread = (flags & FLAG_KTHREAD) != 0;
 	process->levels = count_levels(status);
 	if (procfs_inner_pid(status, &process->inner_pid) < 0) {
@@ -209,7 +218,41 @@ bool process_cgroup_has(int proc_fd, const char *id)
 	       strstr(text, id) != NULL;
 }
 
-int process_each(int (*visit)(int proc_fd, const struct process *process, void *data), void *data,
+static bool is_called(const struct process *process, const char *comm)
+{
+	return comm == NULL || strcmp(process->comm, comm) == 0;
+}
+
+/*
+ * Most of a host's processes are the kernel's, or not called so: one read tells, where all of
+ * /proc/PID/status takes the kernel longer.
+ */
+static bool may_be_meant(int dir_fd, uint64_t pid, const char *comm)
+{
+	char path[32];
+	char stat[STAT_LINE_ROOM];
+	int64_t flags;
+
+	snprintf(path, sizeof(path), "%" PRIu64 "/stat", pid);
+	_cleanup_close_ int fd = openat(dir_fd, path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	ssize_t n = fd >= 0 ? read(fd, stat, sizeof(stat) - 1) : -1;
+	if (n <= 0) {
+		return false;
+	}
+	stat[n] = '\0';
+	const char *name = strchr(stat, '(');
+	const char *end = strrchr(stat, ')');
+	if (name == NULL || end == NULL || procfs_stat_number(stat, 9, &flags, NULL) < 0) {
+		return true;
+	}
+	name++;
+	return !(flags & FLAG_KTHREAD) &&
+	       (comm == NULL || (strlen(comm) == (size_t)(end - name) &&
+					memcmp(name, comm, (size_t)(end - name)) == 0));
+}
+
+int process_each(const char *comm,
+	int (*visit)(int proc_fd, const struct process *process, void *data), void *data,
 	struct error *err)
 {
 	_cleanup_closedir_ DIR *dir = opendir("/proc");
@@ -222,14 +265,15 @@ int process_each(int (*visit)(int proc_fd, const struct process *process, void *
 		struct process process;
 		uint64_t pid;
 
-		if (str_to_u64(entry->d_name, INT32_MAX, &pid) < 0) {
+		if (str_to_u64(entry->d_name, INT32_MAX, &pid) < 0 ||
+			!may_be_meant(dirfd(dir), pid, comm)) {
 			continue;
 		}
 		_cleanup_close_ int proc_fd =
 			openat(dirfd(dir), entry->d_name, O_PATH | O_DIRECTORY | O_CLOEXEC);
 		/* Processes that end meanwhile are none of ours to report. */
 		if (proc_fd < 0 || process_read(proc_fd, &process, NULL) < 0 ||
-			process.kernel_thread) {
+			process.kernel_thread || !is_called(&process, comm)) {
 			continue;
 		}
 		int r = visit(proc_fd, &process, data);
@@ -268,7 +312,7 @@ pid_t process_child(pid_t parent, bool any)
 {
 	struct child_search search = { .parent = parent, .any = any };
 
-	process_each(look_at_child, &search, NULL);
+	process_each(NULL, look_at_child, &search, NULL);
 	return search.best;
 }
 

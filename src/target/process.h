@@ -55,10 +55,11 @@ bool process_is_frozen(int proc_fd);
 bool process_cgroup_has(int proc_fd, const char *id);
 
 /*
- * Calls VISIT for every process of /proc (leaders only), kernel threads left out. A value of VISIT
- * other than 0 ends the walk and is returned.
+ * Calls VISIT for every process of /proc (leaders only) that is called COMM (NULL: for all), kernel
+ * threads left out. A value of VISIT other than 0 ends the walk and is returned.
  */
-int process_each(int (*visit)(int proc_fd, const struct process *process, void *data), void *data,
+int process_each(const char *comm,
+	int (*visit)(int proc_fd, const struct process *process, void *data), void *data,
 	struct error *err);
 
 /*
