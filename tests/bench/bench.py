@@ -89,10 +89,9 @@ def measure(workload, all_systems, data, base, rounds, cold):
             result = measure_once(system, workload, data, base)
             if result is None:
                 failed.add(system.name)
-                if system.name in ("native", "sallyport"):
-                    print("bench: %s fails on %s" % (workload.name, system.name), file=sys.stderr)
-                elif not system.alive():
-                    system.restart()
+                print("bench: %s fails on %s" % (workload.name, system.name), file=sys.stderr)
+                if isinstance(system, systems.Peer):
+                    system.restart()  # it may be out of descriptors
             elif cold or i > 0:
                 times[system.name].append(result)
     good = {n: t for n, t in times.items() if t and n not in failed}
