@@ -151,10 +151,11 @@ static struct file *handle_new(struct fs *fs, struct inode *inode, int path_fd, 
 	/*
 	 * Where the kernel's own pages of a small file that seldom changes are as good, they are
 	 * better: with passthrough each read of it makes the kernel forget its time of access, and
-	 * the next stat(2) is a request.
+	 * the next stat(2) is a request. A container may set its files' times as it likes.
 	 */
-	bool cached = !file->pseudo && !file->writable && !(flags & (O_TRUNC | O_DIRECT)) &&
-		      fs->passthrough.on && watch_pages(fs, inode, &file->keep);
+	bool cached = !fs->container && !file->pseudo && !file->writable &&
+		      !(flags & (O_TRUNC | O_DIRECT)) && fs->passthrough.on &&
+		      watch_pages(fs, inode, &file->keep);
 
 	if (!file->pseudo) {
 		/* Not the real open file: the kernel would keep it open, and flock(2)'s lock with

@@ -12,8 +12,8 @@
  *
  * No event tells that a file got another name elsewhere (its count of links), was read (its time of
  * access) or written to through a mapping (its times, until that is closed): these may be as old as
- * attributes may be trusted. Contents that the kernel keeps are of files that nobody has written to
- * for an hour.
+ * attributes may be trusted. Contents that the kernel keeps are of the host's files
+ * that nobody has written to for an hour.
  */
 #ifndef FS_WATCH_H
 #define FS_WATCH_H
