@@ -15,10 +15,12 @@
 #include "fs/inode_fd.h"
 #include "fs/watch_table.h"
 
-#define TRUST_SECONDS 60.0
+/* No change of a name goes untold; of attributes some do: watch.h. */
+#define NAME_SECONDS 3600.0
+#define ATTR_SECONDS 60.0
 
 /* So many looks speak for watching a directory. */
-#define LOOKS_MIN 2
+#define LOOKS_MIN 8
 
 /* Nobody has a file mapped to write to it that was left alone for so long. */
 #define SETTLED_SECONDS 3600
@@ -141,7 +143,7 @@ double watch_promise(struct fs *fs, struct inode *dir, const struct look *look, 
 		struct promise *promise = promise_make(dir->watch, name);
 
 		if (promise != NULL) {
-			seconds = TRUST_SECONDS;
+			seconds = NAME_SECONDS;
 			promise->negative = stx == NULL;
 		}
 		if (promise != NULL && stx != NULL) {
@@ -151,7 +153,7 @@ double watch_promise(struct fs *fs, struct inode *dir, const struct look *look, 
 			promise->key = key;
 			promise->attr = told_in(dir, stx);
 			promise->keepable = promise->attr && may_keep(stx);
-			*attr = promise->attr ? TRUST_SECONDS : 0;
+			*attr = promise->attr ? ATTR_SECONDS : 0;
 		}
 	}
 	pthread_mutex_unlock(&watcher->lock);
@@ -237,13 +239,13 @@ double watch_promise_attr(
 	if (stx != NULL && watch != NULL && watch->seq == look->seq) {
 		if (look->dir == inode) {
 			watch->attr = true;
-			seconds = TRUST_SECONDS;
+			seconds = ATTR_SECONDS;
 		} else if (told_in(look->dir, stx)) {
 			struct promise *promise = promised(look->dir, inode);
 
 			if (promise != NULL) {
 				promise->attr = true;
-				seconds = TRUST_SECONDS;
+				seconds = ATTR_SECONDS;
 			}
 		}
 	}

@@ -229,7 +229,7 @@ def kept():
     for i in range(2000):
         name = rng.choice(names)
         here, there = f"{VIEW}/kept/{name}", f"{SOURCE}/kept/{name}"
-        for _ in range(3):  # looked at, and read: the kernel has it
+        for _ in range(5):  # looked at, and read: the kernel has it
             os.stat(here)
             read(here)
         if rng.random() < 0.2:
