@@ -409,15 +409,17 @@ static void read_copy(fuse_req_t req, int fd, size_t size, off_t off)
 
 void file_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi)
 {
+	struct fs *fs = fs_of(req);
 	struct file *file = file_of(fi);
 	struct fuse_bufvec out = FUSE_BUFVEC_INIT(size);
-	int fd = file_fd(fs_of(req), file);
+	int fd = file_fd(fs, file);
 
 	if (fd < 0) {
 		fuse_reply_err(req, -fd);
 		return;
 	}
-	if (file->pseudo || size < SPLICE_MIN) {
+	/* Where the kernel reads large files itself, what comes here is of small ones. */
+	if (file->pseudo || fs->passthrough.on || size < SPLICE_MIN) {
 		read_copy(req, fd, size, off);
 		return;
 	}
