@@ -103,6 +103,16 @@ static void stream_free(struct fs *fs, struct stream *stream)
 	free(stream);
 }
 
+static void free_all(struct fs *fs, struct stream *stream)
+{
+	while (stream != NULL) {
+		struct stream *next = stream->next;
+
+		stream_free(fs, stream);
+		stream = next;
+	}
+}
+
 static struct stream *stream_new(
 	struct fs *fs, struct inode *dir, const struct caller *caller, int *r)
 {
@@ -144,6 +154,27 @@ static struct stream *stream_get(
 	return found != NULL ? found : stream_new(fs, dir, caller, r);
 }
 
+void dir_forget(struct fs *fs, const struct inode *dir)
+{
+	struct stream *gone = NULL;
+
+	pthread_mutex_lock(&fs->streams.lock);
+	for (struct stream **at = &fs->streams.idle; *at != NULL;) {
+		struct stream *stream = *at;
+
+		if (dir != NULL && stream->inode != dir) {
+			at = &stream->next;
+			continue;
+		}
+		*at = stream->next;
+		fs->streams.n_idle--;
+		stream->next = gone;
+		gone = stream;
+	}
+	pthread_mutex_unlock(&fs->streams.lock);
+	free_all(fs, gone);
+}
+
 /* Keeps STREAM for who reads on, and frees those that nobody went on with. */
 static void stream_put(struct fs *fs, struct stream *stream)
 {
@@ -173,12 +204,7 @@ static void stream_put(struct fs *fs, struct stream *stream)
 		at = &(*at)->next;
 	}
 	pthread_mutex_unlock(&fs->streams.lock);
-	while (old != NULL) {
-		struct stream *next = old->next;
-
-		stream_free(fs, old);
-		old = next;
-	}
+	free_all(fs, old);
 }
 
 /*

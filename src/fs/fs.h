@@ -153,6 +153,8 @@ void dir_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct 
 void dir_readdirplus(
 	fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi);
 void dir_fsyncdir(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_info *fi);
+/* Nobody reads on in DIR, which the caller has a ref of (NULL: in any). */
+void dir_forget(struct fs *fs, const struct inode *dir);
 /* Opens the directory INO for who sent REQ. Returns a descriptor or a negative errno: -ENOTTY for a
  * synthetic one. */
 int dir_open(fuse_req_t req, fuse_ino_t ino);

@@ -134,14 +134,17 @@ static void trim(struct fs *fs)
 static void forget(struct fs *fs, struct inode *inode, uint64_t n)
 {
 	trim(fs);
-	bool watched = fs->watch.on && inode->type == S_IFDIR;
+	bool is_dir = inode->type == S_IFDIR;
 
-	if (watched) {
+	if (is_dir) {
 		inode_ref(&fs->inodes, inode);
 	}
 	inode_forget(&fs->inodes, inode, n);
-	if (watched) {
-		watch_forget(fs, inode);
+	if (is_dir) {
+		dir_forget(fs, inode);
+		if (fs->watch.on) {
+			watch_forget(fs, inode);
+		}
 		inode_unref(&fs->inodes, inode);
 	}
 }

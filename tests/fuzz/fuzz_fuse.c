@@ -678,6 +678,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		request(&input);
 	}
 	forget_all();
+	dir_forget(&fs, fs.inodes.root);
 	inode_shed(&fs.inodes);
 	look_outside(&directory_now, &secret_now);
 	if (fs.inodes.n_inodes != inodes || lowest() != free_fd ||
