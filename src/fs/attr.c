@@ -135,14 +135,13 @@ static void reply_attr(fuse_req_t req, struct fs *fs, const struct statx *stx, d
 	fuse_reply_attr(req, &st, seconds);
 }
 
-/* A directory's attributes can be promised where it is watched itself. */
-static void consider(struct fs *fs, struct inode *inode)
+void attr_consider(struct fs *fs, struct inode *inode)
 {
 	struct look look;
-	int fd = fs->watch.on && inode->type == S_IFDIR ? inode_fd_get(&fs->inodes, inode) : -1;
+	int fd = watch_worth(fs, inode) ? inode_fd_get(&fs->inodes, inode) : -1;
 
 	if (fd >= 0) {
-		watch_look(fs, inode, fd, 1, &look);
+		watch_look(fs, inode, fd, 0, &look);
 		inode_fd_put(&fs->inodes, inode);
 	}
 }
@@ -154,7 +153,7 @@ void attr_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	struct look look;
 	struct statx stx;
 
-	consider(fs, inode);
+	attr_consider(fs, inode);
 	watch_look_at(fs, inode, &look);
 	int r = attr_statx(fs, inode, &stx);
 	double seconds = watch_promise_attr(fs, inode, &look, r == 0 ? &stx : NULL);
@@ -162,6 +161,9 @@ void attr_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	if (r < 0) {
 		fuse_reply_err(req, -r);
 		return;
+	}
+	if (seconds == 0 && inode->type == S_IFDIR) {
+		seconds = FS_MOMENT;
 	}
 	reply_attr(req, fs, &stx, inode->synthetic ? FS_FOREVER : seconds);
 }

@@ -295,6 +295,9 @@ static int take_new(struct fs *fs, struct inode *parent, const char *name, int *
 	entry->ino = (fuse_ino_t)(uintptr_t)inode;
 	entry->generation = 1;
 	attr_fill(fs, &stx, &entry->attr);
+	/* Nobody else has had the time to change what its maker is about to look at. By its name it
+	 * is looked up each time. */
+	entry->attr_timeout = FS_MOMENT;
 	int r = inode_fd_get(&fs->inodes, inode);
 
 	struct file *file = r < 0 ? NULL : handle_new(fs, inode, r, fi->flags);

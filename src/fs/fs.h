@@ -24,6 +24,9 @@
 
 /* Of what never changes, in seconds. */
 #define FS_FOREVER 86400.0
+/* Of a directory's attributes where nothing is promised: what the kernel has found out on its way
+ * through it holds to the end of that way. It rounds up to its clock's ticks. */
+#define FS_MOMENT 1e-6
 
 /* Directories of the host view's root that only exist to be mounted on. */
 enum fs_synthetic {
@@ -44,6 +47,7 @@ struct dir_streams {
 struct fs {
 	bool container; /* the container view; else the host view */
 	bool read_only;
+	atomic_bool labels; /* files may have SELinux labels: xattr.c */
 	uint32_t owner_uid, owner_gid;
 	struct identity identity;
 	struct id_map uids, gids;
@@ -118,6 +122,8 @@ uint64_t attr_ino(struct fs *fs, const struct statx *stx, uint64_t ino);
 uint64_t attr_synthetic_ino(unsigned n);
 /* statx(2) of INODE, which is verified to be the same still. Returns 0 or a negative errno. */
 int attr_statx(struct fs *fs, struct inode *inode, struct statx *stx);
+/* Counts a look at the directory INODE, whose attributes can be promised where it is watched. */
+void attr_consider(struct fs *fs, struct inode *inode);
 void attr_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 void attr_setattr(
 	fuse_req_t req, fuse_ino_t ino, struct stat *attr, int set, struct fuse_file_info *fi);
@@ -184,6 +190,8 @@ void file_copy_range(fuse_req_t req, fuse_ino_t ino_in, off_t off_in, struct fus
 void file_lseek(fuse_req_t req, fuse_ino_t ino, off_t off, int whence, struct fuse_file_info *fi);
 
 /* xattr.c */
+/* Finds out whether the host knows SELinux. To be called while its files can be reached by name. */
+void xattr_init(struct fs *fs);
 void xattr_get(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size);
 void xattr_set(fuse_req_t req, fuse_ino_t ino, const char *name, const char *value, size_t size,
 	int flags);

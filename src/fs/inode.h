@@ -58,7 +58,7 @@ struct inode {
 
 	struct watch *watch; /* watch.c's, under its own lock, as the next two */
 	int64_t quiet_until; /* not to be watched before, monotonic ms */
-	unsigned looks;
+	int looks;
 
 	int32_t backing_id; /* passthrough.c's, under its own lock */
 	uint32_t backing_users;

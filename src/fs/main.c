@@ -52,6 +52,7 @@ static int set_up(struct fs *fs, struct error *err, int *device_fd)
 	*device_fd = fds[0];
 	fs->root_fd = fds[1];
 	tool_init(fs, fds[2]);
+	xattr_init(fs);
 	int r = open_proc(fs, err);
 	if (r == 0) {
 		r = sandbox_enter(SANDBOX_FS, err);

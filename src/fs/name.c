@@ -43,6 +43,29 @@ static void fill_entry(
 	attr_fill(fs, stx, &entry->attr);
 }
 
+/*
+ * The attributes of a directory, which ENTRY has, are promised where it is watched itself. Where it
+ * isn't the kernel is to look it up each time: that tells them, too, where trust in the name alone
+ * would have it ask for them, and again for each thing that is done there.
+ */
+static void promise_dir(struct fs *fs, struct inode *inode, struct fuse_entry_param *entry)
+{
+	struct look look;
+	struct statx stx;
+
+	attr_consider(fs, inode);
+	watch_look_at(fs, inode, &look);
+	int r = look.dir != NULL && entry->entry_timeout > 0 ? attr_statx(fs, inode, &stx) : -1;
+
+	entry->attr_timeout = watch_promise_attr(fs, inode, &look, r == 0 ? &stx : NULL);
+	if (entry->attr_timeout > 0) {
+		attr_fill(fs, &stx, &entry->attr);
+	} else {
+		entry->entry_timeout = 0;
+		entry->attr_timeout = FS_MOMENT;
+	}
+}
+
 /* Looks NAME up in PARENT, which is no synthetic one. Where it isn't there, ENTRY says for how long
  * that's so. */
 static int look_up(
@@ -74,6 +97,9 @@ static int look_up(
 	}
 	fill_entry(fs, inode, &stx, entry);
 	entry->entry_timeout = watch_promise(fs, parent, &look, name, &stx, &entry->attr_timeout);
+	if (inode->type == S_IFDIR) {
+		promise_dir(fs, inode, entry);
+	}
 	return 0;
 }
 
@@ -360,9 +386,6 @@ static void make_name(fuse_req_t req, fuse_ino_t parent, const char *name,
 	change_done(&change, r == 0);
 	if (r == 0) {
 		r = made_entry(fs, change.parent, name, what->type, &entry);
-	}
-	if (r == 0 && what->type == S_IFDIR && fs->watch.on) {
-		watch_made(fs, fs_inode(fs, entry.ino));
 	}
 	change_end(&change);
 	reply_entry(req, fs, r, &entry);

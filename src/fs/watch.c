@@ -18,9 +18,14 @@
 /* No change of a name goes untold; of attributes some do: watch.h. */
 #define NAME_SECONDS 3600.0
 #define ATTR_SECONDS 60.0
+/* Of a directory, and of a file that was left alone for a day. */
+#define ATTR_SECONDS_QUIET 600.0
+#define QUIET_SECONDS 86400
 
-/* So many looks speak for watching a directory. */
+/* So many looks speak for watching a directory; more after something was made or removed there
+ * through the view, as the next may be soon, and with a watch costs more. */
 #define LOOKS_MIN 8
+#define LOOKS_MIN_WORKED 24
 
 /* Nobody has a file mapped to write to it that was left alone for so long. */
 #define SETTLED_SECONDS 3600
@@ -90,7 +95,7 @@ void watch_look(struct fs *fs, struct inode *dir, int dir_fd, unsigned weight, s
 	struct watch *watch = dir->watch;
 
 	if (watch == NULL && watch_now() >= dir->quiet_until) {
-		dir->looks += weight;
+		dir->looks += (int)weight;
 		if (dir->looks >= LOOKS_MIN) {
 			watch = add_watch(fs, dir, dir_fd);
 			if (watch == NULL) {
@@ -105,11 +110,19 @@ void watch_look(struct fs *fs, struct inode *dir, int dir_fd, unsigned weight, s
 	pthread_mutex_unlock(&watcher->lock);
 }
 
-void watch_made(struct fs *fs, struct inode *dir)
+bool watch_worth(struct fs *fs, struct inode *dir)
 {
+	bool worth = false;
+
+	if (!fs->watch.on || dir->type != S_IFDIR || dir->synthetic) {
+		return false;
+	}
 	pthread_mutex_lock(&fs->watch.lock);
-	dir->quiet_until = watch_now() + QUIET_MS;
+	if (dir->watch == NULL && watch_now() >= dir->quiet_until) {
+		worth = ++dir->looks >= LOOKS_MIN;
+	}
 	pthread_mutex_unlock(&fs->watch.lock);
+	return worth;
 }
 
 /* An attribute of a file with other names may change by those, and that of one that is mounted here
@@ -124,6 +137,15 @@ static bool may_keep(const struct statx *stx)
 {
 	return S_ISREG(stx->stx_mode) && stx->stx_size <= KEPT_MAX &&
 	       time(NULL) - stx->stx_mtime.tv_sec > SETTLED_SECONDS;
+}
+
+/* A container may set its files' times as it likes. */
+static double attr_seconds(const struct fs *fs, const struct statx *stx)
+{
+	bool quiet = !fs->container && time(NULL) - stx->stx_mtime.tv_sec > QUIET_SECONDS &&
+		     time(NULL) - stx->stx_ctime.tv_sec > QUIET_SECONDS;
+
+	return quiet ? ATTR_SECONDS_QUIET : ATTR_SECONDS;
 }
 
 double watch_promise(struct fs *fs, struct inode *dir, const struct look *look, const char *name,
@@ -153,7 +175,7 @@ double watch_promise(struct fs *fs, struct inode *dir, const struct look *look, 
 			promise->key = key;
 			promise->attr = told_in(dir, stx);
 			promise->keepable = promise->attr && may_keep(stx);
-			*attr = promise->attr ? ATTR_SECONDS : 0;
+			*attr = promise->attr ? attr_seconds(fs, stx) : 0;
 		}
 	}
 	pthread_mutex_unlock(&watcher->lock);
@@ -239,13 +261,13 @@ double watch_promise_attr(
 	if (stx != NULL && watch != NULL && watch->seq == look->seq) {
 		if (look->dir == inode) {
 			watch->attr = true;
-			seconds = ATTR_SECONDS;
+			seconds = ATTR_SECONDS_QUIET;
 		} else if (told_in(look->dir, stx)) {
 			struct promise *promise = promised(look->dir, inode);
 
 			if (promise != NULL) {
 				promise->attr = true;
-				seconds = ATTR_SECONDS;
+				seconds = attr_seconds(fs, stx);
 			}
 		}
 	}
@@ -292,11 +314,7 @@ void watch_own_begin(struct fs *fs, struct own_change *own, struct inode *dir, c
 	pthread_mutex_lock(&fs->watch.lock);
 	own->next = fs->watch.own;
 	fs->watch.own = own;
-	if (dir->watch == NULL) {
-		/* what is being worked in isn't worth it */
-		dir->looks = 0;
-		dir->quiet_until = watch_now() + QUIET_MS;
-	}
+	dir->looks = LOOKS_MIN - LOOKS_MIN_WORKED;
 	pthread_mutex_unlock(&fs->watch.lock);
 }
 

@@ -71,14 +71,14 @@ void watch_start(struct fs *fs);
 /* The kernel speaks protocol 7.MINOR. */
 void watch_negotiate(struct fs *fs, unsigned minor);
 
+/* True where one more look at DIR speaks for watching it, by watch_look(). */
+bool watch_worth(struct fs *fs, struct inode *dir);
+
 /*
  * Before the entries of DIR (descriptor DIR_FD) are looked at. WEIGHT says how much that speaks for
  * watching it.
  */
 void watch_look(struct fs *fs, struct inode *dir, int dir_fd, unsigned weight, struct look *look);
-
-/* DIR was just made through the view, and will be filled: it isn't watched for a while. */
-void watch_made(struct fs *fs, struct inode *dir);
 
 /*
  * After that: seconds for which the kernel may trust that NAME is STX's file (NULL: that there is

@@ -34,7 +34,7 @@
 #define EVENTS_MAX 100
 #define EVENTS_WINDOW_MS 1000
 /* One that is being worked in through the view is worth it less still. */
-#define OWN_WEIGHT 12
+#define OWN_WEIGHT 26
 
 #define WATCHES_MAX 32768
 #define SPIN_MAX_NS 20000000 /* virtual processors may stand still for so long */

@@ -8,7 +8,7 @@
 #include "fs/inode.h"
 #include "fs/watch.h"
 
-/* So long a directory that changes much, or is worked in through the view, isn't watched. */
+/* So long a directory that changes much isn't watched. */
 #define QUIET_MS 5000
 
 struct promise {

@@ -7,9 +7,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/xattr.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "fs/fs.h"
+
+void xattr_init(struct fs *fs)
+{
+	fs->labels = access("/sys/fs/selinux/enforce", F_OK) == 0 ||
+		     access("/etc/selinux/config", F_OK) == 0;
+}
 
 static bool is_acl(const char *name)
 {
@@ -110,6 +117,18 @@ static int get_fd(struct fs *fs, struct inode *inode)
 	return inode->synthetic ? -EOPNOTSUPP : inode_fd_get(&fs->inodes, inode);
 }
 
+/*
+ * `ls -l` asks for each file's SELinux label, but only once where there can't be any: so it is on a
+ * host without SELinux, until a file is seen to have one. R is the true answer.
+ */
+static int label_answer(struct fs *fs, int r)
+{
+	if (r == 0) {
+		fs->labels = true;
+	}
+	return r == -ENODATA && !fs->labels ? -EOPNOTSUPP : r;
+}
+
 void xattr_get(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
 {
 	struct fs *fs = fs_of(req);
@@ -125,6 +144,9 @@ void xattr_get(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
 	int r = read_value(fs, fd, name, &value, &n);
 
 	inode_fd_put(&fs->inodes, inode);
+	if (strcmp(name, XATTR_NAME_SELINUX) == 0) {
+		r = label_answer(fs, r);
+	}
 	if (r < 0) {
 		fuse_reply_err(req, -r);
 		return;
@@ -189,6 +211,9 @@ void xattr_set(
 	}
 	r = set_value(fs, fd, name, value, size, flags);
 	inode_fd_put(&fs->inodes, inode);
+	if (r == 0 && strcmp(name, XATTR_NAME_SELINUX) == 0) {
+		fs->labels = true;
+	}
 	fuse_reply_err(req, -r);
 }
 

@@ -99,6 +99,12 @@ def kind(base, back):
     return "FUSE" if struct.unpack_from("l", buffer.raw)[0] == 0x65735546 else "its own"
 
 
+def label(base, back):
+    """Of a file that has none, on a host without SELinux."""
+    os.close(create(base + "/l"))
+    return os.getxattr(base + "/l", "security.selinux").decode()
+
+
 CASES = [
     ("`fallocate` that inserts a range", lambda b, s: shift(b, s, 0x20), "the kernel's FUSE passes on no such mode"),
     ("`fallocate` that takes a range out", lambda b, s: shift(b, s, 8), "the same"),
@@ -109,6 +115,7 @@ CASES = [
     ("set-group-ID without execution, at a write by a stranger", set_group, "the kernel's FUSE knows the older rule; the bit is without effect"),
     ("`FIEMAP`", fiemap, "where blocks lie is nobody's business in a view"),
     ("time of birth (`statx`)", birth, "libfuse 3.14 has no word for it"),
+    ("SELinux label of a file that has none, without SELinux", label, "`ls -l` asks once then and not for each file"),
     ("file system type (`statfs`)", kind, "a program that asks for ext4, say, finds none"),
 ]
 
