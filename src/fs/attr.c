@@ -162,7 +162,8 @@ void attr_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		fuse_reply_err(req, -r);
 		return;
 	}
-	if (seconds == 0 && inode->type == S_IFDIR) {
+	/* By its name it is looked up; the root has none. */
+	if (seconds == 0 && inode->type == S_IFDIR && inode != fs->inodes.root) {
 		seconds = FS_MOMENT;
 	}
 	reply_attr(req, fs, &stx, inode->synthetic ? FS_FOREVER : seconds);

@@ -382,7 +382,7 @@ static int list_from(
 	if (stream == NULL) {
 		return r;
 	}
-	watch_look(fs, dir, stream->fd, off == 0, &look);
+	watch_look(fs, dir, stream->fd, off == 0 ? WATCH_LISTED : 0, &look);
 	if (off == 0) {
 		stream->begun = look;
 	}

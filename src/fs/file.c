@@ -295,9 +295,6 @@ static int take_new(struct fs *fs, struct inode *parent, const char *name, int *
 	entry->ino = (fuse_ino_t)(uintptr_t)inode;
 	entry->generation = 1;
 	attr_fill(fs, &stx, &entry->attr);
-	/* Nobody else has had the time to change what its maker is about to look at. By its name it
-	 * is looked up each time. */
-	entry->attr_timeout = FS_MOMENT;
 	int r = inode_fd_get(&fs->inodes, inode);
 
 	struct file *file = r < 0 ? NULL : handle_new(fs, inode, r, fi->flags);
@@ -330,7 +327,8 @@ static int open_new(struct fs *fs, int dir_fd, const char *name, int flags, mode
 }
 
 static int create(struct fs *fs, struct inode *parent, const char *name, mode_t mode,
-	const struct caller *caller, struct fuse_file_info *fi, struct fuse_entry_param *entry)
+	const struct caller *caller, struct fuse_file_info *fi, struct fuse_entry_param *entry,
+	struct own_change *own)
 {
 	int dir = inode_fd_get(&fs->inodes, parent);
 	int flags = real_flags(fi->flags & ~O_TRUNC) | O_CREAT | O_EXCL | O_NOFOLLOW;
@@ -338,15 +336,13 @@ static int create(struct fs *fs, struct inode *parent, const char *name, mode_t 
 	if (dir < 0) {
 		return dir;
 	}
-	struct own_change own;
-
-	watch_own_begin(fs, &own, parent, name);
+	watch_own_begin(fs, own, parent, name);
 	_cleanup_close_ int fd = open_new(fs, dir, name, flags, mode, caller);
 
 	if ((fd == -EMFILE || fd == -ENFILE) && inode_shed(&fs->inodes)) {
 		fd = open_new(fs, dir, name, flags, mode, caller);
 	}
-	watch_own_end(fs, &own, fd >= 0); /* the reply promises nothing */
+	watch_own_end(fs, own, fd >= 0); /* the reply promises nothing */
 	inode_fd_put(&fs->inodes, parent);
 	if (fd == -EEXIST && !(fi->flags & O_EXCL)) {
 		/* It came to be since the kernel looked, so that nobody has checked whether the
@@ -362,19 +358,21 @@ void file_create(
 	struct fs *fs = fs_of(req);
 	struct caller caller = name_caller(req);
 	struct fuse_entry_param entry;
+	struct own_change own = { 0 };
 	int r = -fs_check_name(name);
 
 	if (r == 0) {
 		r = -fs_check_change(fs, req);
 	}
 	if (r == 0) {
-		r = create(fs, fs_inode(fs, parent), name, mode, &caller, fi, &entry);
+		r = create(fs, fs_inode(fs, parent), name, mode, &caller, fi, &entry, &own);
 	}
 	if (r < 0) {
 		fuse_reply_err(req, -r);
-		return;
+	} else {
+		reply_open(req, fs, &entry, fi);
 	}
-	reply_open(req, fs, &entry, fi);
+	watch_leave(fs, &own);
 }
 
 int file_tmpfile(struct fs *fs, struct inode *parent, const struct caller *caller, mode_t mode,

@@ -289,6 +289,7 @@ static void change_settle(const struct change *change)
 	if (change->result == OWN_RACED) {
 		watch_expire(change->fs, change->parent, change->name);
 	}
+	watch_leave(change->fs, &change->own);
 }
 
 static void change_end(struct change *change)
@@ -564,6 +565,7 @@ void name_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t
 	}
 	struct fs *fs = from.fs;
 
+	from.own.part = from.parent == to.parent;
 	if (synthetic_at(fs, from.parent, name) != NULL ||
 		synthetic_at(fs, to.parent, newname) != NULL) {
 		r = -EBUSY;
@@ -588,4 +590,6 @@ void name_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t
 		watch_expire(fs, from.parent, name);
 		watch_expire(fs, to.parent, newname);
 	}
+	watch_leave(fs, &from.own);
+	watch_leave(fs, &to.own);
 }

@@ -24,8 +24,10 @@
 
 /* So many looks speak for watching a directory; more after something was made or removed there
  * through the view, as the next may be soon, and with a watch costs more. */
-#define LOOKS_MIN 8
+#define LOOKS_MIN WATCH_LISTED
 #define LOOKS_MIN_WORKED 24
+
+#define OWN_WINDOW_MS 1000
 
 /* Nobody has a file mapped to write to it that was left alone for so long. */
 #define SETTLED_SECONDS 3600
@@ -103,7 +105,7 @@ void watch_look(struct fs *fs, struct inode *dir, int dir_fd, unsigned weight, s
 			}
 		}
 	}
-	if (watch != NULL) {
+	if (watch != NULL && !watch->leaving) {
 		look->promising = true;
 		look->seq = watch->seq;
 	}
@@ -223,7 +225,7 @@ void watch_look_at(struct fs *fs, struct inode *inode, struct look *look)
 	pthread_mutex_lock(&fs->inodes.lock);
 	struct inode *dir = inode->type == S_IFDIR ? inode : inode->parent;
 
-	if (dir != NULL && dir->watch != NULL) {
+	if (dir != NULL && dir->watch != NULL && !dir->watch->leaving) {
 		look->promising = true;
 		look->seq = dir->watch->seq;
 		look->dir = dir;
@@ -291,7 +293,7 @@ bool watch_pages(struct fs *fs, struct inode *inode, bool *keep)
 	pthread_mutex_lock(&fs->inodes.lock);
 	struct inode *dir = inode->parent;
 
-	if (dir != NULL && dir->watch != NULL) {
+	if (dir != NULL && dir->watch != NULL && !dir->watch->leaving) {
 		promise = promised(dir, inode);
 	}
 	bool trusted = promise != NULL && promise->keepable;
@@ -318,6 +320,22 @@ void watch_own_begin(struct fs *fs, struct own_change *own, struct inode *dir, c
 	pthread_mutex_unlock(&fs->watch.lock);
 }
 
+/* Two changes soon after each other mean that more will come, each with an event that says nothing
+ * new and costs everybody. With the watcher's lock held. */
+static void consider_leaving(struct fs *fs, struct own_change *own)
+{
+	struct watch *watch = own->dir->watch;
+	int64_t now = watch_now();
+
+	if (!watch->leaving && now - watch->own_since < OWN_WINDOW_MS) {
+		watch->leaving = true;
+		watch->seq++;
+		own->leave = true;
+		inode_ref(&fs->inodes, own->dir);
+	}
+	watch->own_since = now;
+}
+
 enum own_result watch_own_end(struct fs *fs, struct own_change *own, bool made)
 {
 	enum own_result result = OWN_ALONE;
@@ -334,6 +352,9 @@ enum own_result watch_own_end(struct fs *fs, struct own_change *own, bool made)
 	}
 	if (made && own->dir->watch != NULL && promise_drop(own->dir->watch, own->name)) {
 		result = OWN_PROMISED;
+	}
+	if (made && own->dir->watch != NULL && !own->part) {
+		consider_leaving(fs, own);
 	}
 	if (own->events > made) {
 		result = OWN_RACED;

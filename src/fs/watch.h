@@ -57,12 +57,19 @@ struct look {
 	bool promising;
 };
 
+/* So much the listing of a directory speaks for watching it: enough where nothing speaks against
+ * it. Who lists one mostly looks at what is in it. */
+#define WATCH_LISTED 8
+
 /* A change of NAME in DIR that is being made through the view. */
 struct own_change {
 	struct own_change *next;
 	struct inode *dir;
 	const char *name;
 	unsigned events;
+	bool part;  /* of a rename in one directory, which counts as one */
+	bool leave; /* DIR is to be watched no longer, and held: watch_leave() has to follow the
+		       reply */
 };
 
 /* Starts the threads; without them nothing is promised. LIMIT of the watches at one time. */
@@ -116,6 +123,9 @@ enum own_result {
  * it. */
 void watch_own_begin(struct fs *fs, struct own_change *own, struct inode *dir, const char *name);
 enum own_result watch_own_end(struct fs *fs, struct own_change *own, bool made);
+
+/* After the reply to OWN's request. */
+void watch_leave(struct fs *fs, const struct own_change *own);
 
 /* Tells the kernel to ask for INODE's attributes anew, and with PAGES for its contents or listing.
  */

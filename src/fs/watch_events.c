@@ -33,8 +33,6 @@
 /* A directory with more events than this in a second isn't worth what they cost everybody. */
 #define EVENTS_MAX 100
 #define EVENTS_WINDOW_MS 1000
-/* One that is being worked in through the view is worth it less still. */
-#define OWN_WEIGHT 26
 
 #define WATCHES_MAX 32768
 #define SPIN_MAX_NS 20000000 /* virtual processors may stand still for so long */
@@ -163,8 +161,19 @@ static void expire_dir(struct fs *fs, struct watch *watch, struct orders *orders
 	}
 }
 
+/* An unwatched directory is looked up each time: see promise_dir(). */
+static void expire_entry_of(struct fs *fs, struct inode *inode, struct orders *orders)
+{
+	pthread_mutex_lock(&fs->inodes.lock);
+	if (inode->parent != NULL && inode->name != NULL) {
+		inode->parent->refs++;
+		give_order(fs, orders, inode->parent, inode->name, false, false);
+	}
+	pthread_mutex_unlock(&fs->inodes.lock);
+}
+
 /* Nothing of the directory may be trusted any more. */
-static void give_up(struct fs *fs, struct watch *watch, struct orders *orders)
+static void expire_all(struct fs *fs, struct watch *watch, struct orders *orders)
 {
 	for (size_t i = 0; i < watch->n_buckets; i++) {
 		for (struct promise *at = watch->promises[i]; at != NULL; at = at->next) {
@@ -175,9 +184,20 @@ static void give_up(struct fs *fs, struct watch *watch, struct orders *orders)
 		}
 	}
 	expire_dir(fs, watch, orders);
+	expire_entry_of(fs, watch->dir, orders);
+}
+
+static void take_off(struct fs *fs, struct watch *watch)
+{
 	watch->dir->quiet_until = watch_now() + QUIET_MS;
 	watch_table_take(fs, watch);
 	watch_free(fs, watch);
+}
+
+static void give_up(struct fs *fs, struct watch *watch, struct orders *orders)
+{
+	expire_all(fs, watch, orders);
+	take_off(fs, watch);
 }
 
 static bool is_own(struct fs *fs, const struct inode *dir, const char *name)
@@ -204,7 +224,7 @@ static void name_changed(
 	}
 }
 
-static bool too_busy(struct watch *watch, unsigned weight)
+static bool too_busy(struct watch *watch)
 {
 	int64_t now = watch_now();
 
@@ -212,8 +232,7 @@ static bool too_busy(struct watch *watch, unsigned weight)
 		watch->window = now;
 		watch->events = 0;
 	}
-	watch->events += weight;
-	return watch->events > EVENTS_MAX;
+	return ++watch->events > EVENTS_MAX;
 }
 
 static void take_event(struct fs *fs, struct watch *watch, const struct inotify_event *event,
@@ -223,10 +242,11 @@ static void take_event(struct fs *fs, struct watch *watch, const struct inotify_
 	bool own = (event->mask & NAME_EVENTS) != 0 && is_own(fs, watch->dir, name);
 
 	watch->seq++;
-	if (too_busy(watch, own ? OWN_WEIGHT : 1) || (event->mask & (IN_IGNORED | IN_UNMOUNT))) {
-		give_up(fs, watch, orders);
-	} else if (own) {
+	if (own) {
 		return; /* the kernel knows what it asked for itself */
+	}
+	if (too_busy(watch) || (event->mask & (IN_IGNORED | IN_UNMOUNT))) {
+		give_up(fs, watch, orders);
 	} else if (event->mask & NAME_EVENTS) {
 		name_changed(fs, watch, name, orders);
 	} else if (name[0] == '\0') {
@@ -245,6 +265,32 @@ static void give_up_all(struct fs *fs, struct orders *orders)
 	for (struct watch *watch; (watch = watch_table_next(fs, NULL)) != NULL;) {
 		give_up(fs, watch, orders);
 	}
+}
+
+/*
+ * The watch stays until all that was promised has been taken back: changes by others are seen as
+ * before. The real-time threads aren't troubled with it, as each word to the kernel may have to
+ * wait for the directory's lock.
+ */
+void watch_leave(struct fs *fs, const struct own_change *own)
+{
+	struct orders orders = { .end = &orders.first };
+
+	if (!own->leave) {
+		return;
+	}
+	pthread_mutex_lock(&fs->watch.lock);
+	if (own->dir->watch != NULL && own->dir->watch->leaving) {
+		expire_all(fs, own->dir->watch, &orders);
+	}
+	pthread_mutex_unlock(&fs->watch.lock);
+	carry_out(fs, &orders);
+	pthread_mutex_lock(&fs->watch.lock);
+	if (own->dir->watch != NULL && own->dir->watch->leaving) {
+		take_off(fs, own->dir->watch);
+	}
+	pthread_mutex_unlock(&fs->watch.lock);
+	inode_unref(&fs->inodes, own->dir);
 }
 
 void watch_name_anywhere(struct fs *fs, const char *name)

@@ -28,8 +28,10 @@ struct watch {
 	uint32_t seq;	   /* of events */
 	bool attr;	   /* the directory's own attributes are promised */
 	bool listed;	   /* the kernel may have some of the listing */
+	bool leaving;	   /* nothing more is promised */
 	int64_t window;	   /* events are counted from here, monotonic ms */
 	unsigned events;
+	int64_t own_since; /* the last change through the view, monotonic ms */
 	struct promise **promises;
 	size_t n_promises, n_buckets;
 };

@@ -154,6 +154,25 @@ void xattr_get(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
 	reply_value(req, value, n, size);
 }
 
+/* Takes those out that the kernel lists to no one but a privileged caller: xattr(7). Returns the
+ * new size. */
+static size_t without_trusted(char *names, size_t size)
+{
+	size_t kept = 0;
+
+	for (size_t at = 0; at < size;) {
+		size_t n = strnlen(names + at, size - at) + 1;
+
+		n = n < size - at ? n : size - at;
+		if (strncmp(names + at, XATTR_TRUSTED_PREFIX, XATTR_TRUSTED_PREFIX_LEN) != 0) {
+			memmove(names + kept, names + at, n);
+			kept += n;
+		}
+		at += n;
+	}
+	return kept;
+}
+
 void xattr_list(fuse_req_t req, fuse_ino_t ino, size_t size)
 {
 	struct fs *fs = fs_of(req);
@@ -172,6 +191,9 @@ void xattr_list(fuse_req_t req, fuse_ino_t ino, size_t size)
 	if (r != 0) {
 		fuse_reply_err(req, r);
 		return;
+	}
+	if (fuse_req_ctx(req)->uid != 0) {
+		n = (ssize_t)without_trusted(names, (size_t)n);
 	}
 	reply_value(req, names, (size_t)n, size);
 }
