@@ -71,7 +71,7 @@ static void init(void *data, struct fuse_conn_info *conn)
 	watch_negotiate(fs, conn->proto_minor);
 	/* What these bring can't be used without a time to trust it. */
 	if (fs->watch.on) {
-		conn->want |= conn->capable & (FUSE_CAP_READDIRPLUS | FUSE_CAP_READDIRPLUS_AUTO);
+		conn->want |= conn->capable & FUSE_CAP_READDIRPLUS;
 	}
 	/* The text of a link never changes, unless it's we who make it up. */
 	if (fs->watch.on && !fs->container) {

@@ -69,7 +69,6 @@ struct fs {
 	size_t n_devices;
 
 	struct fuse_session *session;
-	atomic_uint forgotten;
 	atomic_int idle_threads;
 	atomic_int threads;
 };

@@ -12,6 +12,7 @@
 #include "fs/inode_fd.h"
 
 #define FIRST_BUCKETS 1024
+#define TRIM_MIN 16384 /* inodes */
 
 static size_t bucket_of(const struct inode_table *table, const struct inode_key *key)
 {
@@ -72,17 +73,17 @@ static void unhash(struct inode_table *table, struct inode *inode)
 	table->n_inodes--;
 }
 
-static void grow(struct inode_table *table)
+static void resize(struct inode_table *table, size_t n_buckets)
 {
 	size_t old_n = table->n_buckets;
 	struct inode **old = table->buckets;
-	struct inode **buckets = calloc(old_n * 2, sizeof(*buckets));
+	struct inode **buckets = calloc(n_buckets, sizeof(*buckets));
 
 	if (buckets == NULL) {
 		return;
 	}
 	table->buckets = buckets;
-	table->n_buckets = old_n * 2;
+	table->n_buckets = n_buckets;
 	for (size_t i = 0; i < old_n; i++) {
 		struct inode *next;
 
@@ -100,7 +101,7 @@ static void grow(struct inode_table *table)
 static void hash(struct inode_table *table, struct inode *inode)
 {
 	if (table->n_inodes >= table->n_buckets) {
-		grow(table);
+		resize(table, table->n_buckets * 2);
 	}
 	struct inode **bucket = &table->buckets[bucket_of(table, &inode->key)];
 
@@ -353,17 +354,43 @@ void inode_unref(struct inode_table *table, struct inode *inode)
 	pthread_mutex_unlock(&table->lock);
 }
 
-void inode_forget(struct inode_table *table, struct inode *inode, uint64_t n)
+void inode_forget_locked(struct inode_table *table, struct inode *inode, uint64_t n)
 {
 	if (inode == table->root || inode->synthetic) {
 		return;
 	}
-	pthread_mutex_lock(&table->lock);
 	inode->lookups -= n < inode->lookups ? n : inode->lookups;
 	if (inode->lookups == 0) {
 		inode_unref_locked(table, inode);
 	}
+}
+
+void inode_forget(struct inode_table *table, struct inode *inode, uint64_t n)
+{
+	pthread_mutex_lock(&table->lock);
+	inode_forget_locked(table, inode, n);
 	pthread_mutex_unlock(&table->lock);
+}
+
+bool inode_table_trim(struct inode_table *table)
+{
+	pthread_mutex_lock(&table->lock);
+	size_t n = table->n_inodes;
+	bool worth = table->n_peak >= TRIM_MIN && n < table->n_peak / 2;
+
+	if (worth || n > table->n_peak) {
+		table->n_peak = n;
+	}
+	size_t n_buckets = table->n_buckets;
+
+	while (worth && n_buckets > FIRST_BUCKETS && n < n_buckets / 4) {
+		n_buckets /= 2;
+	}
+	if (n_buckets != table->n_buckets) {
+		resize(table, n_buckets);
+	}
+	pthread_mutex_unlock(&table->lock);
+	return worth;
 }
 
 struct inode *inode_place(

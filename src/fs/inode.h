@@ -71,6 +71,7 @@ struct inode_table {
 	struct inode **buckets;
 	size_t n_buckets;
 	size_t n_inodes;
+	size_t n_peak; /* since inode_table_trim() */
 	struct inode *root;
 	struct inode idle; /* head of the ring of idle descriptors: .older is the newest */
 	size_t n_idle, max_idle;
@@ -102,8 +103,15 @@ struct inode *inode_find_key(struct inode_table *table, const struct inode_key *
 void inode_ref(struct inode_table *table, struct inode *inode);
 void inode_unref(struct inode_table *table, struct inode *inode);
 
-/* The kernel dropped N lookups. */
+/* The kernel dropped N lookups. The second is called with the table's lock held. */
+void inode_forget_locked(struct inode_table *table, struct inode *inode, uint64_t n);
 void inode_forget(struct inode_table *table, struct inode *inode, uint64_t n);
+
+/*
+ * Inodes were forgotten. True each time that half of them are: then the heap may be given back,
+ * which takes as long as there is of it.
+ */
+bool inode_table_trim(struct inode_table *table);
 
 /*
  * An O_PATH descriptor of INODE, which is the table's; inode_fd_put() says when it's no longer

@@ -13,7 +13,7 @@
 #include "fs/contain.h"
 #include "fs/fs.h"
 
-#define TRIM_EVERY 16384 /* forgotten inodes */
+#define FORGET_BATCH 256 /* inodes, between which others have their turn */
 
 static const char *const synthetic_names[FS_SYNTHETICS] = {
 	[FS_SYNTHETIC_CONTAINER] = "c",
@@ -149,47 +149,53 @@ void name_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 	reply_entry(req, fs, r, &entry);
 }
 
-/* What a walk over a million files took is given back once they are forgotten. */
-static void trim(struct fs *fs)
+static void forget_dir(struct fs *fs, struct inode *dir, uint64_t n)
 {
-	if (atomic_fetch_add(&fs->forgotten, 1) % TRIM_EVERY == TRIM_EVERY - 1) {
-		malloc_trim(0);
+	inode_ref(&fs->inodes, dir);
+	inode_forget(&fs->inodes, dir, n);
+	dir_forget(fs, dir);
+	if (fs->watch.on) {
+		watch_forget(fs, dir);
 	}
+	inode_unref(&fs->inodes, dir);
 }
 
-static void forget(struct fs *fs, struct inode *inode, uint64_t n)
+static void forget(struct fs *fs, const struct fuse_forget_data *forgets, size_t count)
 {
-	trim(fs);
-	bool is_dir = inode->type == S_IFDIR;
+	for (size_t i = 0; i < count;) {
+		struct inode *inode = NULL;
 
-	if (is_dir) {
-		inode_ref(&fs->inodes, inode);
-	}
-	inode_forget(&fs->inodes, inode, n);
-	if (is_dir) {
-		dir_forget(fs, inode);
-		if (fs->watch.on) {
-			watch_forget(fs, inode);
+		pthread_mutex_lock(&fs->inodes.lock);
+		for (size_t n = 0; i < count && n < FORGET_BATCH; i++, n++) {
+			inode = fs_inode(fs, forgets[i].ino);
+			if (inode->type == S_IFDIR) {
+				break;
+			}
+			inode_forget_locked(&fs->inodes, inode, forgets[i].nlookup);
+			inode = NULL;
 		}
-		inode_unref(&fs->inodes, inode);
+		pthread_mutex_unlock(&fs->inodes.lock);
+		if (inode != NULL) {
+			forget_dir(fs, inode, forgets[i++].nlookup);
+		}
+	}
+	/* What a walk over a million files took is given back. */
+	if (inode_table_trim(&fs->inodes)) {
+		malloc_trim(0);
 	}
 }
 
 void name_forget(fuse_req_t req, fuse_ino_t ino, uint64_t n)
 {
-	struct fs *fs = fs_of(req);
+	const struct fuse_forget_data one = { ino, n };
 
-	forget(fs, fs_inode(fs, ino), n);
+	forget(fs_of(req), &one, 1);
 	fuse_reply_none(req);
 }
 
 void name_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_data *forgets)
 {
-	struct fs *fs = fs_of(req);
-
-	for (size_t i = 0; i < count; i++) {
-		forget(fs, fs_inode(fs, forgets[i].ino), forgets[i].nlookup);
-	}
+	forget(fs_of(req), forgets, count);
 	fuse_reply_none(req);
 }
 
