@@ -133,9 +133,6 @@ void attr_statfs(fuse_req_t req, fuse_ino_t ino);
 int name_lookup_entry(
 	struct fs *fs, struct inode *parent, const char *name, struct fuse_entry_param *entry);
 void name_lookup(fuse_req_t req, fuse_ino_t parent, const char *name);
-void name_forget(fuse_req_t req, fuse_ino_t ino, uint64_t n);
-void name_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_data *forgets);
-void name_readlink(fuse_req_t req, fuse_ino_t ino);
 void name_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, dev_t rdev);
 void name_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode);
 void name_symlink(fuse_req_t req, const char *target, fuse_ino_t parent, const char *name);
@@ -150,6 +147,13 @@ struct caller name_caller(fuse_req_t req);
 /* Whom CALLER's new files in the directory DIR_FD belong to. 0 or -EOVERFLOW: no such id there. */
 int name_owner(
 	struct fs *fs, int dir_fd, const struct caller *caller, uint32_t *uid, uint32_t *gid);
+
+/* forget.c */
+void forget_one(fuse_req_t req, fuse_ino_t ino, uint64_t n);
+void forget_several(fuse_req_t req, size_t count, struct fuse_forget_data *forgets);
+
+/* symlink.c */
+void symlink_read(fuse_req_t req, fuse_ino_t ino);
 
 /* dir.c */
 void dir_init(struct fs *fs);

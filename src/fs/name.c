@@ -2,7 +2,6 @@
 /* Names: finding, making, removing and moving them. */
 #include <errno.h>
 #include <fcntl.h>
-#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,10 +9,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "fs/contain.h"
 #include "fs/fs.h"
-
-#define FORGET_BATCH 256 /* inodes, between which others have their turn */
 
 static const char *const synthetic_names[FS_SYNTHETICS] = {
 	[FS_SYNTHETIC_CONTAINER] = "c",
@@ -147,104 +143,6 @@ void name_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 		return;
 	}
 	reply_entry(req, fs, r, &entry);
-}
-
-static void forget_dir(struct fs *fs, struct inode *dir, uint64_t n)
-{
-	inode_ref(&fs->inodes, dir);
-	inode_forget(&fs->inodes, dir, n);
-	dir_forget(fs, dir);
-	if (fs->watch.on) {
-		watch_forget(fs, dir);
-	}
-	inode_unref(&fs->inodes, dir);
-}
-
-static void forget(struct fs *fs, const struct fuse_forget_data *forgets, size_t count)
-{
-	for (size_t i = 0; i < count;) {
-		struct inode *inode = NULL;
-
-		pthread_mutex_lock(&fs->inodes.lock);
-		for (size_t n = 0; i < count && n < FORGET_BATCH; i++, n++) {
-			inode = fs_inode(fs, forgets[i].ino);
-			if (inode->type == S_IFDIR) {
-				break;
-			}
-			inode_forget_locked(&fs->inodes, inode, forgets[i].nlookup);
-			inode = NULL;
-		}
-		pthread_mutex_unlock(&fs->inodes.lock);
-		if (inode != NULL) {
-			forget_dir(fs, inode, forgets[i++].nlookup);
-		}
-	}
-	/* What a walk over a million files took is given back. */
-	if (inode_table_trim(&fs->inodes)) {
-		malloc_trim(0);
-	}
-}
-
-void name_forget(fuse_req_t req, fuse_ino_t ino, uint64_t n)
-{
-	const struct fuse_forget_data one = { ino, n };
-
-	forget(fs_of(req), &one, 1);
-	fuse_reply_none(req);
-}
-
-void name_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_data *forgets)
-{
-	forget(fs_of(req), forgets, count);
-	fuse_reply_none(req);
-}
-
-/* What the container's link INODE, whose text is TARGET, says in a session. */
-static int contained(struct fs *fs, struct inode *inode, const char *target, char *out, size_t size)
-{
-	struct contain_root root = { .root_fd = fs->root_fd, .self_fd = fs->self_fd };
-	char dir[PATH_MAX];
-	int r = inode_path(&fs->inodes, inode, dir, sizeof(dir));
-
-	if (r < 0) {
-		/* out of reach by a path, or gone: nothing to resolve against */
-		dir[0] = '\0';
-	}
-	char *slash = strrchr(dir, '/');
-
-	if (slash != NULL) {
-		*slash = '\0';
-	}
-	return contain_target(dir, target, contain_resolve_in_root, &root, out, size);
-}
-
-void name_readlink(fuse_req_t req, fuse_ino_t ino)
-{
-	struct fs *fs = fs_of(req);
-	struct inode *inode = fs_inode(fs, ino);
-	char target[PATH_MAX];
-	char out[PATH_MAX];
-	int fd = inode_fd_get(&fs->inodes, inode);
-
-	if (fd < 0) {
-		fuse_reply_err(req, -fd);
-		return;
-	}
-	ssize_t n = readlinkat(fd, "", target, sizeof(target));
-	int r = n < 0 ? -errno : (size_t)n >= sizeof(target) ? -ENAMETOOLONG : 0;
-
-	inode_fd_put(&fs->inodes, inode);
-	if (r == 0) {
-		target[n] = '\0';
-		if (fs->container) {
-			r = contained(fs, inode, target, out, sizeof(out));
-		}
-	}
-	if (r < 0) {
-		fuse_reply_err(req, -r);
-		return;
-	}
-	fuse_reply_readlink(req, fs->container ? out : target);
 }
 
 /* A request that changes NAME in a directory. */

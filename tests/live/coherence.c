@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * coherence REAL VIEW CHANGES SEED
+ * coherence REAL VIEW CHANGES SEED DIRS
  *
- * Makes random changes in the directory REAL, by itself, by another process, and through VIEW,
- * where the same files are seen through sallyport-fs. After each it compares at once, by system
- * calls that directly follow, what both say of the names that changed and of their directory. All
- * names were looked at through the view shortly before, so that the kernel has them. Prints how
- * many changes and how many stale answers there were; status 1 where there was one.
+ * Makes random changes in so many directories of REAL, by itself, by another process, and through
+ * VIEW, where the same files are seen through sallyport-fs. After each it compares at once, by
+ * system calls that directly follow, what both say of the names that changed and of their
+ * directory. All names were looked at through the view shortly before, so that the kernel has them.
+ * Prints how many changes and how many stale answers there were; status 1 where there was one.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -19,7 +19,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define DIRS 400
 #define NAMES 6
 #define SAMPLE 65536
 #define LINK 11 /* the kind of change */
@@ -256,15 +255,16 @@ int main(int argc, char **argv)
 	struct stat st;
 	char dir[64], byte;
 
-	if (argc != 5 || socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair) != 0) {
+	if (argc != 6 || socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair) != 0) {
 		return 2;
 	}
 	int real = open(argv[1], O_PATH | O_DIRECTORY);
 	int view = open(argv[2], O_PATH | O_DIRECTORY);
 	int changes = atoi(argv[3]);
+	int dirs = atoi(argv[5]);
 
 	state = strtoul(argv[4], NULL, 10);
-	if (real < 0 || view < 0) {
+	if (real < 0 || view < 0 || dirs < 1) {
 		perror("open");
 		return 2;
 	}
@@ -272,7 +272,7 @@ int main(int argc, char **argv)
 		close(pair[0]);
 		other_process(pair[1]);
 	}
-	for (int i = 0; i < DIRS; i++) {
+	for (int i = 0; i < dirs; i++) {
 		snprintf(dir, sizeof(dir), "d%d", i);
 		mkdirat(real, dir, 0755);
 	}
@@ -281,8 +281,8 @@ int main(int argc, char **argv)
 		int who = (int)pick(WHOS);
 
 		c.base = who == THROUGH_VIEW ? view : real;
-		snprintf(c.a, sizeof(c.a), "d%u/n%u", pick(DIRS), pick(NAMES));
-		snprintf(c.b, sizeof(c.b), "d%u/n%u", pick(DIRS), pick(NAMES));
+		snprintf(c.a, sizeof(c.a), "d%u/n%u", pick((unsigned)dirs), pick(NAMES));
+		snprintf(c.b, sizeof(c.b), "d%u/n%u", pick((unsigned)dirs), pick(NAMES));
 		for (int j = 0; j < 3; j++) {
 			fstatat(view, c.a, &st, AT_SYMLINK_NOFOLLOW);
 			fstatat(view, c.b, &st, AT_SYMLINK_NOFOLLOW);

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the kernel no longer knows: by the million after a walk. */
+#include <malloc.h>
+#include <sys/stat.h>
+
+#include "fs/fs.h"
+
+#define FORGET_BATCH 256 /* inodes, between which others have their turn */
+
+static void forget_dir(struct fs *fs, struct inode *dir, uint64_t n)
+{
+	inode_ref(&fs->inodes, dir);
+	inode_forget(&fs->inodes, dir, n);
+	dir_forget(fs, dir);
+	if (fs->watch.on) {
+		watch_forget(fs, dir);
+	}
+	inode_unref(&fs->inodes, dir);
+}
+
+static void forget(struct fs *fs, const struct fuse_forget_data *forgets, size_t count)
+{
+	for (size_t i = 0; i < count;) {
+		struct inode *inode = NULL;
+
+		pthread_mutex_lock(&fs->inodes.lock);
+		for (size_t n = 0; i < count && n < FORGET_BATCH; i++, n++) {
+			inode = fs_inode(fs, forgets[i].ino);
+			if (inode->type == S_IFDIR) {
+				break;
+			}
+			inode_forget_locked(&fs->inodes, inode, forgets[i].nlookup);
+			inode = NULL;
+		}
+		pthread_mutex_unlock(&fs->inodes.lock);
+		if (inode != NULL) {
+			forget_dir(fs, inode, forgets[i++].nlookup);
+		}
+	}
+	/* What a walk over a million files took is given back. */
+	if (inode_table_trim(&fs->inodes)) {
+		malloc_trim(0);
+	}
+}
+
+void forget_one(fuse_req_t req, fuse_ino_t ino, uint64_t n)
+{
+	const struct fuse_forget_data one = { ino, n };
+
+	forget(fs_of(req), &one, 1);
+	fuse_reply_none(req);
+}
+
+void forget_several(fuse_req_t req, size_t count, struct fuse_forget_data *forgets)
+{
+	forget(fs_of(req), forgets, count);
+	fuse_reply_none(req);
+}
