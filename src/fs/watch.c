@@ -85,6 +85,17 @@ static struct watch *add_watch(struct fs *fs, struct inode *dir, int dir_fd)
 	return watch;
 }
 
+/* Counts looks at DIR by their WEIGHT. True where they now speak for watching it. With the
+ * watcher's lock held. */
+static bool count_look(struct inode *dir, unsigned weight)
+{
+	if (dir->watch != NULL || watch_now() < dir->quiet_until) {
+		return false;
+	}
+	dir->looks += (int)weight;
+	return dir->looks >= LOOKS_MIN;
+}
+
 void watch_look(struct fs *fs, struct inode *dir, int dir_fd, unsigned weight, struct look *look)
 {
 	struct watcher *watcher = &fs->watch;
@@ -96,13 +107,10 @@ void watch_look(struct fs *fs, struct inode *dir, int dir_fd, unsigned weight, s
 	pthread_mutex_lock(&watcher->lock);
 	struct watch *watch = dir->watch;
 
-	if (watch == NULL && watch_now() >= dir->quiet_until) {
-		dir->looks += (int)weight;
-		if (dir->looks >= LOOKS_MIN) {
-			watch = add_watch(fs, dir, dir_fd);
-			if (watch == NULL) {
-				dir->quiet_until = watch_now() + QUIET_MS;
-			}
+	if (count_look(dir, weight)) {
+		watch = add_watch(fs, dir, dir_fd);
+		if (watch == NULL) {
+			dir->quiet_until = watch_now() + QUIET_MS;
 		}
 	}
 	if (watch != NULL && !watch->leaving) {
@@ -114,15 +122,11 @@ void watch_look(struct fs *fs, struct inode *dir, int dir_fd, unsigned weight, s
 
 bool watch_worth(struct fs *fs, struct inode *dir)
 {
-	bool worth = false;
-
 	if (!fs->watch.on || dir->type != S_IFDIR || dir->synthetic) {
 		return false;
 	}
 	pthread_mutex_lock(&fs->watch.lock);
-	if (dir->watch == NULL && watch_now() >= dir->quiet_until) {
-		worth = ++dir->looks >= LOOKS_MIN;
-	}
+	bool worth = count_look(dir, 1);
 	pthread_mutex_unlock(&fs->watch.lock);
 	return worth;
 }
@@ -134,18 +138,23 @@ static bool told_in(const struct inode *dir, const struct statx *stx)
 	return !S_ISDIR(stx->stx_mode) && stx->stx_nlink == 1 && stx->stx_mnt_id == dir->key.mnt;
 }
 
+static bool left_alone(const struct statx_timestamp *changed, int64_t seconds)
+{
+	return time(NULL) - changed->tv_sec > seconds;
+}
+
 /* What is written to through a mapping changes its time each time that a page becomes dirty. */
 static bool may_keep(const struct statx *stx)
 {
 	return S_ISREG(stx->stx_mode) && stx->stx_size <= KEPT_MAX &&
-	       time(NULL) - stx->stx_mtime.tv_sec > SETTLED_SECONDS;
+	       left_alone(&stx->stx_mtime, SETTLED_SECONDS);
 }
 
 /* A container may set its files' times as it likes. */
 static double attr_seconds(const struct fs *fs, const struct statx *stx)
 {
-	bool quiet = !fs->container && time(NULL) - stx->stx_mtime.tv_sec > QUIET_SECONDS &&
-		     time(NULL) - stx->stx_ctime.tv_sec > QUIET_SECONDS;
+	bool quiet = !fs->container && left_alone(&stx->stx_mtime, QUIET_SECONDS) &&
+		     left_alone(&stx->stx_ctime, QUIET_SECONDS);
 
 	return quiet ? ATTR_SECONDS_QUIET : ATTR_SECONDS;
 }
