@@ -433,15 +433,19 @@ static int run(struct attach *a, struct error *err)
 		return pid;
 	}
 	int r = wire_receive(sock, WIRE_READY, &go, sizeof(go), NULL, 0, err);
+	if (r == -EPIPE) {
+		error_set(err, EPIPE, "the session's first process has ended");
+	}
 	if (r == 0) {
 		r = tell_helpers(a, pid, &mnt, err);
 	}
 	if (r == 0) {
 		child_block_signals();
 		r = wire_send(sock, WIRE_READY, &go, sizeof(go), NULL, 0);
+		r = r < 0 ? error_set(err, -r, "start the first tool") : 0;
 	}
 	if (r < 0) {
-		kill(pid, SIGKILL);
+		child_end(pid, PART_END_MS);
 		return blame(a, r, err);
 	}
 	r = ask_start(&a->ask, a->world.ask_fd, &a->callers, a->options, err);

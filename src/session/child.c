@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,6 +44,17 @@ pid_t child_fork(const struct namespaces *ns, struct error *err)
 		return error_set_hint(err, ESRCH, "see sallyport list", CHILD_ENDED);
 	}
 	return pid < 0 ? error_set(err, code, "fork") : pid;
+}
+
+void child_end(pid_t pid, int timeout_ms)
+{
+	const int step_ms = 2;
+
+	kill(pid, SIGKILL);
+	for (int waited = 0; waitpid(pid, NULL, WNOHANG) == 0 && waited < timeout_ms;
+		waited += step_ms) {
+		poll(NULL, 0, step_ms);
+	}
 }
 
 int child_exit_status(int status)

@@ -20,6 +20,13 @@
  */
 pid_t child_fork(const struct namespaces *ns, struct error *err);
 
+/*
+ * Kills the child PID and waits for it, for TIMEOUT_MS milliseconds at most. As long as it has not
+ * been waited for, the init of its pid namespace is not seen to end: it waits for all others
+ * (pid_namespaces(7)).
+ */
+void child_end(pid_t pid, int timeout_ms);
+
 /* The exit status for the wait status STATUS, as shells have it: the code, or 128 + the signal. */
 int child_exit_status(int status);
 

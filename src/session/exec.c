@@ -215,10 +215,12 @@ static int failed(struct relay *relay, struct exec_record *t, int r, int status,
 	struct pollfd init = { .fd = t->options->init_pidfd, .events = POLLIN };
 	bool killed = r == 1 && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
 
-	kill(t->pid, SIGKILL);
+	if (r < 0) {
+		child_end(t->pid, INIT_END_MS);
+	}
 	relay_drain(relay);
 	/* All others of its pid namespace go before the init does: that is the cause, then. */
-	bool ended = poll(&init, 1, killed ? INIT_END_MS : 0) == 1;
+	bool ended = poll(&init, 1, r < 0 || killed ? INIT_END_MS : 0) == 1;
 	if (ended) {
 		error_set_hint(err, ESRCH, "see sallyport list", CHILD_ENDED);
 	}
