@@ -133,24 +133,49 @@ static char *put_seconds(char *out, double seconds)
 	return out;
 }
 
+/* What stands for a byte that can't stand for itself in a JSON string: RFC 8259, section 7. */
+static const char escapes[][8] = {
+	"\\u0000",
+	"\\u0001",
+	"\\u0002",
+	"\\u0003",
+	"\\u0004",
+	"\\u0005",
+	"\\u0006",
+	"\\u0007",
+	"\\b",
+	"\\t",
+	"\\n",
+	"\\u000b",
+	"\\f",
+	"\\r",
+	"\\u000e",
+	"\\u000f",
+	"\\u0010",
+	"\\u0011",
+	"\\u0012",
+	"\\u0013",
+	"\\u0014",
+	"\\u0015",
+	"\\u0016",
+	"\\u0017",
+	"\\u0018",
+	"\\u0019",
+	"\\u001a",
+	"\\u001b",
+	"\\u001c",
+	"\\u001d",
+	"\\u001e",
+	"\\u001f",
+	['"'] = "\\\"",
+	['\\'] = "\\\\",
+};
+
+/* OUT has room for the 8 bytes of a row. */
 static char *put_escaped(char *out, unsigned char c)
 {
-	static const char digits[] = "0123456789abcdef";
-	static const char names[0x20] = {
-		['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n', ['\f'] = 'f', ['\r'] = 'r'
-	};
-
-	*out++ = '\\';
-	if (c >= 0x20) {
-		*out++ = (char)c;
-	} else if (names[c] != '\0') {
-		*out++ = names[c];
-	} else {
-		out = put(out, "u00", 3);
-		*out++ = digits[c >> 4];
-		*out++ = digits[c & 0xf];
-	}
-	return out;
+	memcpy(out, escapes[c], sizeof(escapes[c]));
+	return out + (out[1] == 'u' ? 6 : 2);
 }
 
 /* The N bytes at S as the inside of a JSON string. Returns how many were taken: all but a CUT

@@ -33,6 +33,9 @@ enum poll_slot {
 	SLOT_COUNT = SLOT_WATCHED + RELAY_WATCHED_MAX
 };
 
+/* What is copied before the others are looked at again. */
+#define COPY_MAX 16384
+
 /* How long an event may wait for more, before it is written. */
 #define FLUSH_AFTER_MS 20
 
@@ -55,21 +58,31 @@ static bool is_recording(const struct relay *relay)
 	return relay->recording != NULL && relay->record_error == 0;
 }
 
-/* Copies what is there from FROM to TO, and to the recording; to TO first, so that its
- * reader is at work meanwhile. Returns false at the end of either. */
+/*
+ * Copies what is there from FROM to TO, and to the recording: to TO first, so that its reader is at
+ * work meanwhile. Read on until nothing is left, since to poll(2) a terminal costs more than to
+ * read it. Returns false at the end of either.
+ */
 static bool copy_some(struct relay *relay, int from, int to)
 {
-	char buffer[RECORDING_CHUNK_MAX];
-	ssize_t n = read(from, buffer, sizeof(buffer));
+	char buffer[COPY_MAX];
+	size_t used = 0;
+	bool ended = false;
 
-	if (n < 0 && (errno == EINTR || errno == EAGAIN)) {
-		return true;
+	while (!ended && used < sizeof(buffer)) {
+		ssize_t n = read(from, buffer + used, sizeof(buffer) - used);
+
+		if (n <= 0) {
+			ended = n == 0 || (errno != EINTR && errno != EAGAIN);
+			break;
+		}
+		ended = fd_write_all(to, buffer + used, (size_t)n) < 0;
+		used += (size_t)n;
 	}
-	bool copied = n > 0 && fd_write_all(to, buffer, (size_t)n) == 0;
-	if (n > 0 && is_recording(relay)) {
-		recorded(relay, recording_output(relay->recording, buffer, (size_t)n));
+	if (used > 0 && is_recording(relay)) {
+		recorded(relay, recording_output(relay->recording, buffer, used));
 	}
-	return copied;
+	return !ended;
 }
 
 /* Where input goes: the pty, a pipe; -1: the child has our own. */

@@ -18,8 +18,8 @@ static int open_one(struct streams *streams, int number, uid_t uid, struct error
 	}
 	streams->own_fds[number] = ends[input ? 1 : 0];
 	streams->child_fds[number] = ends[input ? 0 : 1];
-	/* The program may never read: what it is given may not be waited for. */
-	if (input && fcntl(streams->own_fds[number], F_SETFL, O_NONBLOCK) < 0) {
+	/* Neither what it never reads nor what it has not written yet is waited for. */
+	if (fcntl(streams->own_fds[number], F_SETFL, O_NONBLOCK) < 0) {
 		return error_set(err, errno, "fcntl");
 	}
 	if (fchown(streams->child_fds[number], uid, (gid_t)-1) < 0) {
