@@ -25,9 +25,10 @@
 #define MARK_SIZE (sizeof("[redacted:]") - 1 + 16)
 
 struct pattern {
+	struct redact_pattern rule;
 	regex_t regex;
-	size_t group;	    /* the secret */
-	const char *needle; /* NULL: none */
+	bool compiled; /* only when a text has the rule's needle: to compile all takes a millisecond
+			*/
 };
 
 struct redactor {
@@ -84,19 +85,21 @@ static int set_key(struct redactor *redactor, const struct conf *conf, struct er
 	return 0;
 }
 
-static int add_pattern(
-	struct redactor *redactor, const struct redact_pattern *from, struct error *err)
+static bool compile(struct pattern *pattern)
 {
-	struct pattern *pattern = &redactor->patterns[redactor->n_patterns];
+	const int flags = REG_EXTENDED | (pattern->rule.icase ? REG_ICASE : 0);
 
-	if (regcomp(&pattern->regex, from->regex, REG_EXTENDED | (from->icase ? REG_ICASE : 0)) !=
-		0) {
-		return error_set(err, EINVAL, "redaction pattern %s", from->regex);
-	}
-	pattern->needle = from->needle;
-	pattern->group = from->group >= 0 ? (size_t)from->group : pattern->regex.re_nsub > 0;
-	redactor->n_patterns++;
-	return 0;
+	pattern->compiled =
+		pattern->compiled || regcomp(&pattern->regex, pattern->rule.regex, flags) == 0;
+	return pattern->compiled;
+}
+
+static struct pattern *add_pattern(struct redactor *redactor, const struct redact_pattern *rule)
+{
+	struct pattern *pattern = &redactor->patterns[redactor->n_patterns++];
+
+	pattern->rule = *rule;
+	return pattern;
 }
 
 struct redactor *redact_new(const struct conf *conf, struct error *err)
@@ -113,14 +116,16 @@ struct redactor *redact_new(const struct conf *conf, struct error *err)
 	}
 	redactor->options = &conf->redact_options;
 	redactor->defaults = conf->redact_defaults;
-	for (size_t i = 0; r == 0 && conf->redact_defaults && i < redact_n_patterns; i++) {
-		r = add_pattern(redactor, &redact_patterns[i], err);
+	for (size_t i = 0; conf->redact_defaults && i < redact_n_patterns; i++) {
+		add_pattern(redactor, &redact_patterns[i]);
 	}
 	for (size_t i = 0; r == 0 && i < conf->redact.count; i++) {
 		/* The first group, or all of it where there is none. */
 		const struct redact_pattern site = { NULL, -1, false, conf->redact.items[i] };
 
-		r = add_pattern(redactor, &site, err);
+		if (!compile(add_pattern(redactor, &site))) {
+			r = error_set(err, EINVAL, "redaction pattern %s", site.regex);
+		}
 	}
 	if (r == 0) {
 		r = set_key(redactor, conf, err);
@@ -136,7 +141,9 @@ void redact_free(struct redactor *redactor)
 {
 	if (redactor != NULL) {
 		for (size_t i = 0; i < redactor->n_patterns; i++) {
-			regfree(&redactor->patterns[i].regex);
+			if (redactor->patterns[i].compiled) {
+				regfree(&redactor->patterns[i].regex);
+			}
 		}
 		free(redactor->patterns);
 		explicit_bzero(redactor->key, KEY_SIZE);
@@ -315,26 +322,29 @@ static void scan_words(const struct redactor *redactor, const char *text, size_t
 static void scan_pattern(const struct pattern *pattern, const char *text, size_t start, size_t end,
 	struct spans *spans)
 {
+	size_t group =
+		pattern->rule.group >= 0 ? (size_t)pattern->rule.group : pattern->regex.re_nsub > 0;
+
 	while (start < end) {
 		regmatch_t match[4] = { { .rm_so = (regoff_t)start, .rm_eo = (regoff_t)end } };
 
 		if (regexec(&pattern->regex, text, ARRAY_SIZE(match), match, REG_STARTEND) != 0) {
 			return;
 		}
-		if (match[pattern->group].rm_so >= 0) {
-			add_span(spans, (size_t)match[pattern->group].rm_so,
-				(size_t)match[pattern->group].rm_eo);
+		if (match[group].rm_so >= 0) {
+			add_span(spans, (size_t)match[group].rm_so, (size_t)match[group].rm_eo);
 		}
 		start = (size_t)match[0].rm_eo > start ? (size_t)match[0].rm_eo : start + 1;
 	}
 }
 
-static bool has_needle(const char *text, size_t size, const char *needle)
+static bool has_needle(const char *text, size_t size, const struct redact_pattern *rule)
 {
-	size_t n = strlen(needle);
+	size_t n = strlen(rule->needle);
 
 	for (size_t i = 0; i + n <= size; i++) {
-		if (strncasecmp(text + i, needle, n) == 0) {
+		if ((rule->icase ? strncasecmp(text + i, rule->needle, n)
+				 : memcmp(text + i, rule->needle, n)) == 0) {
 			return true;
 		}
 	}
@@ -345,11 +355,16 @@ static void scan_patterns(const struct redactor *redactor, const char *text, siz
 	size_t end, struct spans *spans)
 {
 	for (size_t i = 0; i < redactor->n_patterns; i++) {
-		const struct pattern *pattern = &redactor->patterns[i];
+		struct pattern *pattern = &redactor->patterns[i];
 
-		if (pattern->needle == NULL ||
-			has_needle(text + start, end - start, pattern->needle)) {
+		if (pattern->rule.needle != NULL &&
+			!has_needle(text + start, end - start, &pattern->rule)) {
+			continue;
+		}
+		if (compile(pattern)) {
 			scan_pattern(pattern, text, start, end, spans);
+		} else {
+			spans->failed = true;
 		}
 	}
 }

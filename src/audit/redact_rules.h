@@ -12,10 +12,10 @@
 
 /* A pattern that finds secrets anywhere in a text, whatever they are called. */
 struct redact_pattern {
-	const char *needle; /* no match without it, in any case: spares the expression */
+	const char *needle; /* no match without it: spares the expression */
 	int group;	    /* of the expression that is the secret */
-	bool icase;
-	const char *regex; /* extended */
+	bool icase;	    /* both in any case */
+	const char *regex;  /* extended */
 };
 extern const struct redact_pattern redact_patterns[];
 extern const size_t redact_n_patterns;

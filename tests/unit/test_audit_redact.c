@@ -3,6 +3,7 @@
  * No secret stays in what is written, and what is none stays as it is.
  */
 #include <fcntl.h>
+#include <regex.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -17,6 +18,7 @@
 
 #include "audit/conf.h"
 #include "audit/redact.h"
+#include "audit/redact_rules.h"
 #include "base/cleanup.h"
 #include "base/str.h"
 
@@ -233,6 +235,22 @@ static void the_key_lasts(void **state)
 	assert_int_equal(st.st_size, 32);
 }
 
+/* They are compiled only when a text has their needle. */
+static void each_pattern_compiles(void **state)
+{
+	for (size_t i = 0; i < redact_n_patterns; i++) {
+		const struct redact_pattern *pattern = &redact_patterns[i];
+		regex_t regex;
+
+		assert_non_null(pattern->needle);
+		assert_int_equal(regcomp(&regex, pattern->regex,
+					 REG_EXTENDED | (pattern->icase ? REG_ICASE : 0)),
+			0);
+		assert_in_range(pattern->group, 1, regex.re_nsub);
+		regfree(&regex);
+	}
+}
+
 static void any_bytes(void **state)
 {
 	/* Whatever comes in, its parts come out: no crash, no growth beyond the marks. */
@@ -265,6 +283,7 @@ int main(void)
 		cmocka_unit_test(one_secret_one_mark),
 		cmocka_unit_test(the_sites_own_patterns),
 		cmocka_unit_test(the_key_lasts),
+		cmocka_unit_test(each_pattern_compiles),
 		cmocka_unit_test(any_bytes),
 	};
 
