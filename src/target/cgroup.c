@@ -51,21 +51,22 @@ static int add_member(struct members *members, const struct member *member)
 	return 0;
 }
 
-static int look_at(int proc_fd, const struct process *process, void *data)
+static int look_at(int proc_fd, void *data)
 {
 	_cleanup_free_ char *text = NULL;
-	struct member member = {
-		.pid = process->pid,
-		.ppid = process->ppid,
-		.start_time = process->start_time,
-		.is_init = process->levels > 1 && process->inner_pid == 1,
-	};
+	struct process process;
+	struct member member = { 0 };
 
-	if (process_is_dead(process) ||
-		fd_read_file(proc_fd, "cgroup", CGROUP_FILE_MAX, &text, NULL, NULL) < 0 ||
-		!cgroup_text_parse(text, &member.container)) {
+	/* Most are of no container: all else is read of the others alone. */
+	if (fd_read_file(proc_fd, "cgroup", CGROUP_FILE_MAX, &text, NULL, NULL) < 0 ||
+		!cgroup_text_parse(text, &member.container) ||
+		process_read(proc_fd, &process, NULL) < 0 || process_is_dead(&process)) {
 		return 0;
 	}
+	member.pid = process.pid;
+	member.ppid = process.ppid;
+	member.start_time = process.start_time;
+	member.is_init = process.levels > 1 && process.inner_pid == 1;
 	/* An engine's shim or monitor can share the container's cgroup. */
 	if (!process_is_apart(proc_fd, "mnt")) {
 		return 0;
@@ -137,7 +138,7 @@ static bool is_hex(const char *id)
 int cgroup_list(struct roll *roll, struct error *err)
 {
 	struct members members = { 0 };
-	int r = process_each(NULL, look_at, &members, err);
+	int r = process_each(&roll->processes, NULL, look_at, &members, err);
 
 	for (size_t i = 0; r == 0 && i < members.count; i++) {
 		char name[CGROUP_ID_MAX];

@@ -129,15 +129,16 @@ struct search {
 
 /* The process that the container itself knows by that number: its innermost pid namespace is the
  * init's own. */
-static int look_for_inner(int proc_fd, const struct process *process, void *data)
+static int look_for_inner(int proc_fd, void *data)
 {
 	struct search *search = data;
+	struct process process;
 	struct ns_id ns;
 
-	if (process->inner_pid == search->inner_pid &&
+	if (process_read(proc_fd, &process, NULL) == 0 && process.inner_pid == search->inner_pid &&
 		procfs_ns_id(proc_fd, "pid", &ns, NULL) == 0 &&
 		ns_id_equal(&ns, &search->container->pid_ns)) {
-		search->found = process->pid;
+		search->found = process.pid;
 		return 1;
 	}
 	return 0;
@@ -156,7 +157,7 @@ static int find(const struct container *container, const struct target *target, 
 		return 0;
 	}
 	if (container->own_pid_ns) {
-		process_each(NULL, look_for_inner, &search, NULL);
+		process_each(NULL, NULL, look_for_inner, &search, NULL);
 	}
 	if (search.found != 0) {
 		*pid = search.found;

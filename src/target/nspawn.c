@@ -14,6 +14,7 @@
 #include "target/state.h"
 #include "target/text.h"
 
+#define SUPERVISOR "systemd-nspawn"
 #define MACHINES "/run/systemd/machines"
 #define VALUE_ROOM 4096
 
@@ -87,14 +88,15 @@ static const char *last_component(const char *path)
 	return slash != NULL ? slash + 1 : path;
 }
 
-static int look_at_process(int proc_fd, const struct process *process, void *data)
+static int look_at_process(int proc_fd, void *data)
 {
 	struct roll *roll = data;
+	struct process process;
 	_cleanup_free_ char *arguments = NULL;
 	size_t size = 0;
 
-	if (process->uid != 0 || !process_shares(proc_fd, "pid") ||
-		!process_shares(proc_fd, "user") ||
+	if (!process_read_called(proc_fd, SUPERVISOR, &process) || process.uid != 0 ||
+		!process_shares(proc_fd, "pid") || !process_shares(proc_fd, "user") ||
 		process_arguments(proc_fd, &arguments, &size) < 0) {
 		return 0;
 	}
@@ -108,7 +110,7 @@ static int look_at_process(int proc_fd, const struct process *process, void *dat
 		.engine = "nspawn",
 		.name = name != NULL ? name : last_component(root),
 		.image = root,
-		.pid = process_child(process->pid, false),
+		.pid = process_child(process.pid, false),
 	};
 	/* One of nspawn's own helpers, or a machine that is just starting. */
 	return found.pid == 0 ? 0 : roll_add(roll, &found);
@@ -122,6 +124,6 @@ int nspawn_list(struct roll *roll, struct error *err)
 	if (r < 0 && !state_is_absent(r)) {
 		return r;
 	}
-	r = process_each("systemd-nspawn", look_at_process, roll, err);
+	r = process_each(&roll->processes, SUPERVISOR, look_at_process, roll, err);
 	return r == -ENOMEM || r == -E2BIG ? error_set(err, -r, "list machines") : r;
 }

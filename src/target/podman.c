@@ -17,6 +17,7 @@
 #include "target/state.h"
 #include "target/text.h"
 
+#define MONITOR "conmon"
 #define DEFAULT_GRAPH_ROOT "/var/lib/containers/storage"
 #define DEFAULT_RUN_ROOT "/run/containers/storage"
 #define USER_GRAPH_ROOT ".local/share/containers/storage"
@@ -209,16 +210,18 @@ struct more_roots {
 	size_t count;
 };
 
-static int look_at_monitor(int proc_fd, const struct process *process, void *data)
+static int look_at_monitor(int proc_fd, void *data)
 {
 	struct more_roots *roots = data;
+	struct process process;
 	_cleanup_free_ char *arguments = NULL;
 	const char *argument = NULL;
 	size_t size;
 
 	/* What others call so, in a container or for a user, is not the system's. */
-	if (process->uid != 0 || !process_shares(proc_fd, "user") ||
-		!process_shares(proc_fd, "pid") || !process_shares(proc_fd, "mnt") ||
+	if (!process_read_called(proc_fd, MONITOR, &process) || process.uid != 0 ||
+		!process_shares(proc_fd, "user") || !process_shares(proc_fd, "pid") ||
+		!process_shares(proc_fd, "mnt") ||
 		process_arguments(proc_fd, &arguments, &size) < 0) {
 		return 0;
 	}
@@ -263,7 +266,7 @@ int podman_list(struct roll *roll, struct error *err)
 	system_setting("graphroot", DEFAULT_GRAPH_ROOT, graph_root);
 	system_setting("runroot", DEFAULT_RUN_ROOT, run_root);
 	int r = read_storage(&storage);
-	process_each("conmon", look_at_monitor, &more, NULL);
+	process_each(&roll->processes, MONITOR, look_at_monitor, &more, NULL);
 	for (size_t i = 0; i < more.count; i++) {
 		storage.graph_root = more.paths[i];
 		if (r == 0 && strcmp(more.paths[i], graph_root) != 0) {

@@ -4,7 +4,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <linux/magic.h>
 #include <linux/nsfs.h>
 #include <stdio.h>
@@ -22,6 +21,7 @@
 #define FLAG_KTHREAD 0x00200000 /* PF_KTHREAD of include/linux/sched.h, in field 9 of stat */
 #define USER_NS_DEPTH_MAX 33	/* the kernel allows 32 levels: user_namespaces(7) */
 #define CGROUP_FILE_MAX (256 * 1024)
+#define COMM_ROOM 64	    /* as struct process has it: of a worker of the kernel */
 #define STAT_LINE_ROOM 1024 /* a line has at most 52 numbers */
 #define STAT_MAX (64 * 1024)
 #define ARGUMENTS_MAX (128 * 1024)
@@ -218,70 +218,129 @@ bool process_cgroup_has(int proc_fd, const char *id)
 	       strstr(text, id) != NULL;
 }
 
-static bool is_called(const struct process *process, const char *comm)
+bool process_read_called(int proc_fd, const char *comm, struct process *process)
 {
-	return comm == NULL || strcmp(process->comm, comm) == 0;
+	return process_read(proc_fd, process, NULL) == 0 && strcmp(process->comm, comm) == 0;
 }
 
+/* Of a process: enough to see whether it may be meant. */
+struct process_name {
+	pid_t pid;
+	bool kernel_thread;
+	bool known; /* false: it has ended, or what is told of it is not understood */
+	char comm[COMM_ROOM];
+};
+
 /*
- * Most of a host's processes are the kernel's, or not called so: one read tells, where all of
- * /proc/PID/status takes the kernel longer.
+ * Most of a host's processes are the kernel's, or not called as is asked: one read tells, where all
+ * of /proc/PID/status takes the kernel longer.
  */
-static bool may_be_meant(int dir_fd, uint64_t pid, const char *comm)
+static struct process_name name_process(int dir_fd, pid_t pid)
 {
+	struct process_name process = { .pid = pid };
 	char path[32];
 	char stat[STAT_LINE_ROOM];
 	int64_t flags;
 
-	snprintf(path, sizeof(path), "%" PRIu64 "/stat", pid);
+	snprintf(path, sizeof(path), "%d/stat", pid);
 	_cleanup_close_ int fd = openat(dir_fd, path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	ssize_t n = fd >= 0 ? read(fd, stat, sizeof(stat) - 1) : -1;
-	if (n <= 0) {
-		return false;
-	}
-	stat[n] = '\0';
+	stat[n > 0 ? n : 0] = '\0';
 	const char *name = strchr(stat, '(');
 	const char *end = strrchr(stat, ')');
-	if (name == NULL || end == NULL || procfs_stat_number(stat, 9, &flags, NULL) < 0) {
-		return true;
+	if (name != NULL && end != NULL && procfs_stat_number(stat, 9, &flags, NULL) == 0) {
+		snprintf(process.comm, sizeof(process.comm), "%.*s", (int)(end - name - 1),
+			name + 1);
+		process.kernel_thread = (flags & FLAG_KTHREAD) != 0;
+		process.known = true;
 	}
-	name++;
-	return !(flags & FLAG_KTHREAD) &&
-	       (comm == NULL || (strlen(comm) == (size_t)(end - name) &&
-					memcmp(name, comm, (size_t)(end - name)) == 0));
+	return process;
 }
 
-int process_each(const char *comm,
-	int (*visit)(int proc_fd, const struct process *process, void *data), void *data,
-	struct error *err)
+static bool may_be_meant(const struct process_name *process, const char *comm)
 {
-	_cleanup_closedir_ DIR *dir = opendir("/proc");
+	return !process->known ||
+	       (!process->kernel_thread && (comm == NULL || strcmp(process->comm, comm) == 0));
+}
+
+/* The processes there are now, by pid as /proc lists them; those of NAMES as they are there. */
+static int read_names(DIR *proc, struct process_names *names)
+{
+	struct process_names now = { 0 };
+	size_t room = 0;
+	size_t old = 0;
 	struct dirent *entry;
 
-	if (dir == NULL) {
-		return error_set(err, errno, "open /proc");
-	}
-	while ((entry = readdir(dir)) != NULL) {
-		struct process process;
+	while ((entry = readdir(proc)) != NULL) {
 		uint64_t pid;
 
-		if (str_to_u64(entry->d_name, INT32_MAX, &pid) < 0 ||
-			!may_be_meant(dirfd(dir), pid, comm)) {
+		if (str_to_u64(entry->d_name, INT32_MAX, &pid) < 0) {
 			continue;
 		}
+		if (now.count == room) {
+			room = room == 0 ? 256 : 2 * room;
+			struct process_name *larger = reallocarray(now.list, room, sizeof(*larger));
+
+			if (larger == NULL) {
+				free(now.list);
+				return -ENOMEM;
+			}
+			now.list = larger;
+		}
+		while (old < names->count && names->list[old].pid < (pid_t)pid) {
+			old++;
+		}
+		now.list[now.count++] = old < names->count && names->list[old].pid == (pid_t)pid
+						? names->list[old]
+						: name_process(dirfd(proc), (pid_t)pid);
+	}
+	process_names_finish(names);
+	*names = now;
+	return 0;
+}
+
+void process_names_finish(struct process_names *names)
+{
+	free(names->list);
+	*names = (struct process_names){ 0 };
+}
+
+static int visit_each(int dir_fd, const struct process_names *names, const char *comm,
+	int (*visit)(int proc_fd, void *data), void *data)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < names->count; i++) {
+		char number[16];
+
+		if (!may_be_meant(&names->list[i], comm)) {
+			continue;
+		}
+		snprintf(number, sizeof(number), "%d", names->list[i].pid);
 		_cleanup_close_ int proc_fd =
-			openat(dirfd(dir), entry->d_name, O_PATH | O_DIRECTORY | O_CLOEXEC);
+			openat(dir_fd, number, O_PATH | O_DIRECTORY | O_CLOEXEC);
 		/* Processes that end meanwhile are none of ours to report. */
-		if (proc_fd < 0 || process_read(proc_fd, &process, NULL) < 0 ||
-			process.kernel_thread || !is_called(&process, comm)) {
-			continue;
-		}
-		int r = visit(proc_fd, &process, data);
-		if (r != 0) {
-			return r;
+		if (proc_fd >= 0) {
+			r = visit(proc_fd, data);
 		}
 	}
-	return 0;
+	return r;
+}
+
+int process_each(struct process_names *names, const char *comm,
+	int (*visit)(int proc_fd, void *data), void *data, struct error *err)
+{
+	_cleanup_closedir_ DIR *proc = opendir("/proc");
+	struct process_names own = { 0 };
+
+	if (proc == NULL) {
+		return error_set(err, errno, "open /proc");
+	}
+	int r = read_names(proc, names != NULL ? names : &own);
+	r = r < 0 ? error_set(err, -r, "list the processes")
+		  : visit_each(dirfd(proc), names != NULL ? names : &own, comm, visit, data);
+	process_names_finish(&own);
+	return r;
 }
 
 struct child_search {
@@ -291,19 +350,21 @@ struct child_search {
 	uint64_t best_start;
 };
 
-static int look_at_child(int proc_fd, const struct process *process, void *data)
+static int look_at_child(int proc_fd, void *data)
 {
 	struct child_search *search = data;
+	struct process process;
 
-	if (process->ppid != search->parent || process_is_dead(process)) {
+	if (process_read(proc_fd, &process, NULL) < 0 || process.ppid != search->parent ||
+		process_is_dead(&process)) {
 		return 0;
 	}
-	if (!search->any && (process->inner_pid != 1 || process->levels < 2)) {
+	if (!search->any && (process.inner_pid != 1 || process.levels < 2)) {
 		return 0;
 	}
-	if (search->best == 0 || process->start_time < search->best_start) {
-		search->best = process->pid;
-		search->best_start = process->start_time;
+	if (search->best == 0 || process.start_time < search->best_start) {
+		search->best = process.pid;
+		search->best_start = process.start_time;
 	}
 	return 0;
 }
@@ -312,7 +373,7 @@ pid_t process_child(pid_t parent, bool any)
 {
 	struct child_search search = { .parent = parent, .any = any };
 
-	process_each(NULL, look_at_child, &search, NULL);
+	process_each(NULL, NULL, look_at_child, &search, NULL);
 	return search.best;
 }
 

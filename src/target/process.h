@@ -55,12 +55,25 @@ bool process_is_frozen(int proc_fd);
 bool process_cgroup_has(int proc_fd, const char *id);
 
 /*
- * Calls VISIT for every process of /proc (leaders only) that is called COMM (NULL: for all), kernel
- * threads left out. A value of VISIT other than 0 ends the walk and is returned.
+ * What is known of the processes of /proc already, for several walks in a row: on a host with
+ * thousands of them each look at all takes tens of milliseconds. Zeroed at first.
  */
-int process_each(const char *comm,
-	int (*visit)(int proc_fd, const struct process *process, void *data), void *data,
-	struct error *err);
+struct process_names {
+	struct process_name *list; /* by pid */
+	size_t count;
+};
+void process_names_finish(struct process_names *names);
+
+/*
+ * Calls VISIT with /proc/PID of every process (leaders only) that is called COMM (NULL: of all),
+ * kernel threads left out. Where NAMES (may be NULL) has a process, it goes by the name that it had
+ * then: VISIT looks again. A value of VISIT other than 0 ends the walk and is returned.
+ */
+int process_each(struct process_names *names, const char *comm,
+	int (*visit)(int proc_fd, void *data), void *data, struct error *err);
+
+/* process_read() of a process that is called COMM still. */
+bool process_read_called(int proc_fd, const char *comm, struct process *process);
 
 /*
  * The child of PARENT that is the first process of its own pid namespace (or, with ANY, its oldest

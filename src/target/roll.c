@@ -254,5 +254,6 @@ void roll_finish(struct roll *roll)
 	}
 	target_list_finish(&roll->list);
 	free(roll->warnings);
+	process_names_finish(&roll->processes);
 	*roll = (struct roll){ 0 };
 }

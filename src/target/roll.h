@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "target/json.h"
+#include "target/process.h"
 #include "target/target.h"
 
 #define ROLL_MAX 16384	    /* entries; more than that is no host but an attack */
@@ -18,6 +19,7 @@ struct roll {
 	size_t room;
 	size_t of_users; /* entries */
 	char *warnings;	 /* lines, or NULL */
+	struct process_names processes;
 };
 
 /* What an engine knows of one container; all strings stay the engine's. */

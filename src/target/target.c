@@ -129,6 +129,9 @@ int target_list(struct target_list *list, const char *engine, char **warnings, s
 	}
 	*list = roll.list;
 	*warnings = roll.warnings;
+	roll.list = (struct target_list){ 0 };
+	roll.warnings = NULL;
+	roll_finish(&roll);
 	return 0;
 }
 
