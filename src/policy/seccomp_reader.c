@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <linux/ptrace.h>
 #include <linux/seccomp.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +25,7 @@
 /* A target that can't be stopped (frozen by the v1 freezer, stuck in the kernel) is let go. */
 #define STOP_TIMEOUT_SECONDS 5
 #define SEIZE_TRIES 300
+#define HELPER_STACK 65536
 
 enum seccomp_step { STEP_NONE, STEP_SEIZE, STEP_STOP, STEP_READ };
 
@@ -150,24 +152,39 @@ static void read_stopped(struct seccomp_reading *reading, pid_t pid, int proc_fd
 	}
 }
 
-/* The helper's whole life; only calls that are safe after fork(2) in a program with threads. When
- * it ends, however, the kernel detaches from the target. */
-static void __attribute__((noreturn))
-helper(struct seccomp_reading *reading, pid_t parent, pid_t pid, int proc_fd)
+struct helper {
+	struct seccomp_reading *reading;
+	pid_t parent;
+	pid_t pid;
+	int proc_fd;
+};
+
+/* The helper's whole life, in its parent's memory: system calls only. When it ends, however, the
+ * kernel detaches from the target. */
+static int help(void *data)
 {
+	const struct helper *helper = data;
 	sigset_t alarm_only;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getppid() != parent) {
-		_exit(1);
+	if (getppid() != helper->parent) {
+		return 1;
 	}
 	signal(SIGALRM, SIG_DFL);
 	sigemptyset(&alarm_only);
 	sigaddset(&alarm_only, SIGALRM);
 	sigprocmask(SIG_UNBLOCK, &alarm_only, NULL);
 	alarm(STOP_TIMEOUT_SECONDS);
-	read_stopped(reading, pid, proc_fd);
-	_exit(0);
+	read_stopped(helper->reading, helper->pid, helper->proc_fd);
+	return 0;
+}
+
+/* As vfork(2): we wait until it has ended, and no page is copied; with a stack of its own. */
+static pid_t start_helper(struct helper *helper)
+{
+	static _Alignas(16) char stack[HELPER_STACK];
+
+	return clone(help, stack + sizeof(stack), CLONE_VM | CLONE_VFORK | SIGCHLD, helper);
 }
 
 static void name_tracer(char *out, size_t size, const char *status)
@@ -269,17 +286,16 @@ static int wait_helper(pid_t child, struct seccomp_reading *reading)
 
 int seccomp_read(struct seccomp_reading **out, pid_t pid, int proc_fd, struct error *err)
 {
-	struct seccomp_reading *reading = mmap(NULL, sizeof(*reading), PROT_READ | PROT_WRITE,
-		MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+	struct seccomp_reading *reading = mmap(
+		NULL, sizeof(*reading), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (reading == MAP_FAILED) {
 		return error_set(err, errno, "cannot read the seccomp filter of pid %d", (int)pid);
 	}
-	pid_t parent = getpid();
-	pid_t child = fork();
-	if (child == 0) {
-		helper(reading, parent, pid, proc_fd);
-	}
+	struct helper helper = {
+		.reading = reading, .parent = getpid(), .pid = pid, .proc_fd = proc_fd
+	};
+	pid_t child = start_helper(&helper);
 	int r = child < 0 ? -errno : wait_helper(child, reading);
 	if (r < 0) {
 		r = error_set(err, -r, "cannot read the seccomp filter of pid %d", (int)pid);
