@@ -3,14 +3,19 @@
 
 #include <cap-ng.h>
 #include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
+#include "base/fd.h"
 #include "base/str.h"
 
 #define NO_CAPABILITY UINT32_MAX
@@ -415,19 +420,44 @@ static int add_rules(scmp_filter_ctx ctx, const struct sandbox *sandbox, struct 
 	return r == 0 ? 0 : error_set(err, -r, "list the system calls of %s", sandbox->name);
 }
 
-/* A call that is not listed kills: a session that ends is seen, one that goes on wrongly is not. */
-static int load_filter(const struct sandbox *sandbox, struct error *err)
-{
-	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_KILL_PROCESS);
+/* The filter of each program, once it is made: classic BPF, as the kernel takes it. */
+static struct sock_fprog filters[ARRAY_SIZE(sandboxes)];
 
+static int export(scmp_filter_ctx ctx, struct sock_fprog *filter, struct error *err)
+{
+	_cleanup_close_ int fd = memfd_create("filter", MFD_CLOEXEC);
+	_cleanup_free_ char *program = NULL;
+	size_t size;
+	int r = fd < 0 ? -errno : seccomp_export_bpf(ctx, fd);
+
+	if (r < 0 || lseek(fd, 0, SEEK_SET) < 0) {
+		return error_set(err, r < 0 ? -r : errno, "make a seccomp filter");
+	}
+	r = fd_read_all(fd, "the seccomp filter", BPF_MAXINSNS * sizeof(struct sock_filter),
+		&program, &size, err);
+	if (r == 0) {
+		filter->len = (unsigned short)(size / sizeof(struct sock_filter));
+		filter->filter = (struct sock_filter *)(void *)steal_pointer(&program);
+	}
+	return r;
+}
+
+/* A call that is not listed kills: a session that ends is seen, one that goes on wrongly is not. */
+int sandbox_prepare(enum sandbox_program program, struct error *err)
+{
+	const struct sandbox *sandbox = &sandboxes[program];
+
+	if (sandbox->syscalls == NULL || filters[program].filter != NULL) {
+		return 0;
+	}
+	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_KILL_PROCESS);
 	if (ctx == NULL) {
 		return error_set(err, ENOMEM, "make a seccomp filter");
 	}
 	int r = add_rules(ctx, sandbox, err);
 	if (r == 0) {
 		seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2); /* a tree: fewer steps */
-		r = seccomp_load(ctx);
-		r = r == 0 ? 0 : error_set(err, -r, "load the seccomp filter of %s", sandbox->name);
+		r = export(ctx, &filters[program], err);
 	}
 	seccomp_release(ctx);
 	return r;
@@ -436,13 +466,17 @@ static int load_filter(const struct sandbox *sandbox, struct error *err)
 int sandbox_enter(enum sandbox_program program, struct error *err)
 {
 	const struct sandbox *sandbox = &sandboxes[program];
-	int r = keep_capabilities(sandbox->capabilities, err);
+	int r = sandbox_prepare(program, err);
 
+	if (r == 0) {
+		r = keep_capabilities(sandbox->capabilities, err);
+	}
 	if (r == 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) {
 		r = error_set(err, errno, "set no_new_privs");
 	}
-	if (r == 0 && sandbox->syscalls != NULL) {
-		r = load_filter(sandbox, err);
+	if (r == 0 && sandbox->syscalls != NULL &&
+		syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &filters[program]) < 0) {
+		r = error_set(err, errno, "load the seccomp filter of %s", sandbox->name);
 	}
 	return r;
 }

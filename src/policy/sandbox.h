@@ -21,6 +21,12 @@ enum sandbox_program {
 };
 
 /*
+ * Makes the filter of PROGRAM, which takes a millisecond or two, for a sandbox_enter() that
+ * follows: while there is something to wait for anyway. Returns 0 or a negative errno.
+ */
+int sandbox_prepare(enum sandbox_program program, struct error *err);
+
+/*
  * Takes from the calling thread, and from all that it will create, what PROGRAM doesn't need; for
  * good. To be called before there are other threads. A capability that the process lacks already
  * stays lacking. Returns 0 or a negative errno; then only a part may be gone, and the process

@@ -432,7 +432,10 @@ static int run(struct attach *a, struct error *err)
 	if (pid < 0) {
 		return pid;
 	}
-	int r = wire_receive(sock, WIRE_READY, &go, sizeof(go), NULL, 0, err);
+	int r = relay_prepare(NULL, err);
+	if (r == 0) {
+		r = wire_receive(sock, WIRE_READY, &go, sizeof(go), NULL, 0, err);
+	}
 	if (r == -EPIPE) {
 		error_set(err, EPIPE, "the session's first process has ended");
 	}

@@ -156,7 +156,13 @@ static int follow(struct exec_record *t, int *status, struct error *err)
 			if (r < 0) {
 				return r;
 			}
-			break;
+			transition_resume(t->pid, *status, PTRACE_CONT);
+			/* While the launcher is at work. */
+			r = relay_prepare(t->options->observer, err);
+			if (r < 0) {
+				return r;
+			}
+			continue;
 		default:
 			break;
 		}
@@ -281,13 +287,14 @@ static int run(const struct profile *profile, const struct session_options *opti
 	streams_started(streams);
 	_cleanup_close_ int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
 	int r = transition_seize(pid, err);
-	_cleanup_close_ int guard_end = r == 0 ? start_guardian(pid, pidfd, options) : -1;
 	if (r == 0 && send(sock, "", 1, MSG_NOSIGNAL) != 1) {
 		r = error_set(err, errno, "start the launcher");
 	}
 	if (r == 0) {
 		r = send_plan(sock, profile, options, err);
 	}
+	/* While the launcher starts: it stands still, traced, before it does anything. */
+	_cleanup_close_ int guard_end = r == 0 ? start_guardian(pid, pidfd, options) : -1;
 	struct exec_record t = { .options = options, .profile = profile, .pid = pid, .sock = sock };
 	if (r == 0) {
 		r = follow(&t, &status, err);
