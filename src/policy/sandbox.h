@@ -2,7 +2,7 @@
 /*
  * How our own long-lived processes give up what they don't need once they are set up: capabilities
  * (libcap-ng), new privileges by exec, system calls (libseccomp). What each keeps, and what for,
- * stands in the tables of sandbox.c.
+ * stands in the tables of sandbox.c and sandbox_filters.c.
  *
  * Not Landlock: who is in a domain may not look at /proc/PID/ns of processes outside of it
  * (security/landlock/task.c, hook_ptrace_access_check), which is how each program knows whom it
@@ -19,12 +19,6 @@ enum sandbox_program {
 	SANDBOX_GATE,
 	SANDBOX_FS,
 };
-
-/*
- * Makes the filter of PROGRAM, which takes a millisecond or two, for a sandbox_enter() that
- * follows: while there is something to wait for anyway. Returns 0 or a negative errno.
- */
-int sandbox_prepare(enum sandbox_program program, struct error *err);
 
 /*
  * Takes from the calling thread, and from all that it will create, what PROGRAM doesn't need; for

@@ -156,13 +156,7 @@ static int follow(struct exec_record *t, int *status, struct error *err)
 			if (r < 0) {
 				return r;
 			}
-			transition_resume(t->pid, *status, PTRACE_CONT);
-			/* While the launcher is at work. */
-			r = relay_prepare(t->options->observer, err);
-			if (r < 0) {
-				return r;
-			}
-			continue;
+			break;
 		default:
 			break;
 		}

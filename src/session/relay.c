@@ -398,23 +398,14 @@ static int check_watched(struct relay *relay, const struct pollfd *slots, struct
 	return 0;
 }
 
-static enum sandbox_program sandbox_of(const struct session_observer *observer)
-{
-	return observer != NULL ? SANDBOX_TRACER : SANDBOX_FRONT;
-}
-
-int relay_prepare(const struct session_observer *observer, struct error *err)
-{
-	return sandbox_prepare(sandbox_of(observer), err);
-}
-
 int relay_run(struct relay *relay, struct error *err)
 {
 	struct pollfd slots[SLOT_COUNT];
 	_cleanup_close_ int signal_fd = open_signals(err);
 	int result = 0;
 
-	int r = signal_fd < 0 ? signal_fd : sandbox_enter(sandbox_of(relay->observer), err);
+	enum sandbox_program program = relay->observer != NULL ? SANDBOX_TRACER : SANDBOX_FRONT;
+	int r = signal_fd < 0 ? signal_fd : sandbox_enter(program, err);
 	if (r < 0) {
 		kill_child(relay);
 		return r;

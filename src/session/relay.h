@@ -39,12 +39,6 @@ struct relay {
 };
 
 /*
- * What relay_run() with OBSERVER (NULL: none) will need of time, done while the front waits for
- * something. Returns 0 or a negative errno.
- */
-int relay_prepare(const struct session_observer *observer, struct error *err);
-
-/*
  * Gives up what the front needs no more, for good: sandbox.h. Then relays until the child ends,
  * something that is watched ends, our own terminal hangs up, or a recording that is required can't
  * go on; the child is killed in the latter cases. Signals must be blocked by child_block_signals().
