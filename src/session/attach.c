@@ -432,10 +432,7 @@ static int run(struct attach *a, struct error *err)
 	if (pid < 0) {
 		return pid;
 	}
-	int r = relay_prepare(NULL, err);
-	if (r == 0) {
-		r = wire_receive(sock, WIRE_READY, &go, sizeof(go), NULL, 0, err);
-	}
+	int r = wire_receive(sock, WIRE_READY, &go, sizeof(go), NULL, 0, err);
 	if (r == -EPIPE) {
 		error_set(err, EPIPE, "the session's first process has ended");
 	}
@@ -495,6 +492,9 @@ int session_attach(
 	helper_stop(&a.gate);
 	cleanup_close(&a.mnt_fd);
 	cleanup_close(&a.exec_fd);
+	/* Both at once: the kernel takes milliseconds to end their watch of file systems. */
+	helper_end(&a.container.helper);
+	helper_end(&a.host.helper);
 	view_stop(&a.container);
 	view_stop(&a.host);
 	tree_finish(&a.tree);

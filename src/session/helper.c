@@ -94,6 +94,14 @@ int helper_ready(struct helper *helper, struct error *err)
 	return r < 0 ? error_wrap(err, "%s", helper->name) : 0;
 }
 
+void helper_end(struct helper *helper)
+{
+	/* Closed only when it has ended: so it can tell that we are there still. */
+	if (helper->pid != 0) {
+		shutdown(helper->sock, SHUT_WR);
+	}
+}
+
 void helper_stop(struct helper *helper)
 {
 	if (helper == NULL || helper->pid == 0) {
@@ -101,8 +109,7 @@ void helper_stop(struct helper *helper)
 	}
 	struct pollfd ended = { .fd = helper->pidfd, .events = POLLIN };
 
-	/* Closed only when it has ended: so it can tell that we are there still. */
-	shutdown(helper->sock, SHUT_WR);
+	helper_end(helper);
 	if (helper->pidfd < 0 || poll(&ended, 1, STOP_TIMEOUT_MS) != 1) {
 		kill(helper->pid, SIGKILL);
 	}

@@ -29,8 +29,11 @@ int helper_start(struct helper *helper, const char *name, struct error *err);
 /* Waits for its WIRE_READY. */
 int helper_ready(struct helper *helper, struct error *err);
 
+/* Tells it to end: for several, before each is waited for by helper_stop(). */
+void helper_end(struct helper *helper);
+
 /*
- * Closes its socket, which tells it to end, waits for that at most 1 second, then kills it. NULL
+ * Tells it to end, waits for that at most 1 second, then kills it. NULL
  * and one that was not started are accepted.
  */
 void helper_stop(struct helper *helper);
