@@ -530,6 +530,84 @@ static void dead_sessions_in_rotated_files(void **state)
 	verified(1504);
 }
 
+static char *read_hint(size_t *size)
+{
+	char name[160];
+	char *text = NULL;
+
+	snprintf(name, sizeof(name), "%s.open", path);
+	assert_int_equal(fd_read_file(AT_FDCWD, name, 1 << 20, &text, size, NULL), 0);
+	return text;
+}
+
+static void write_hint(const char *text, size_t size)
+{
+	char name[160];
+
+	snprintf(name, sizeof(name), "%s.open", path);
+	_cleanup_close_ int fd = open(name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	assert_int_equal(fd_write_all(fd, text, size), 0);
+}
+
+/* In place: the first FROM of the journal becomes TO, which is as long. */
+static void replace(const char *from, const char *to)
+{
+	_cleanup_free_ char *text = NULL;
+	_cleanup_close_ int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+	assert_int_equal(fd_read_file(AT_FDCWD, path, 1 << 20, &text, NULL, NULL), 0);
+	const char *at = strstr(text, from);
+	assert_non_null(at);
+	assert_int_equal(pwrite(fd, to, strlen(to), at - text), strlen(to));
+}
+
+/* What is open is found from the hint alone, and without it. */
+static void open_sessions_are_kept(void **state)
+{
+	struct journal *journal = open_journal();
+	struct audit_session alive;
+	size_t size;
+
+	assert_int_equal(audit_session_describe(&alive, "attach", NULL), 0);
+	add(journal, &alive, EVENT_BEGIN, 0, false);
+	for (int i = 1; i <= 3; i++) {
+		add(journal, &alive, EVENT_ATTEMPT, (uint64_t)i, false);
+	}
+	add(journal, &alive, EVENT_OUTCOME, 2, false);
+	assert_int_equal(journal_recover(journal, NULL, NULL, NULL, NULL), 0);
+	_cleanup_free_ char *hint = read_hint(&size);
+
+	/* Whatever a crash has left of it, and with a byte changed anywhere. */
+	for (size_t i = 0; i < 2 * size; i++) {
+		_cleanup_free_ char *wrong = strdup(hint);
+		size_t again;
+
+		wrong[i % size] = (char)(wrong[i % size] ^ (i < size ? 0 : 1));
+		write_hint(wrong, i < size ? i : size);
+		assert_int_equal(journal_recover(journal, NULL, NULL, NULL, NULL), 0);
+		_cleanup_free_ char *right = read_hint(&again);
+		assert_int_equal(again, size);
+		assert_string_equal(right, hint);
+	}
+	/* The beginning of the session is not read again. */
+	write_hint(hint, size);
+	append_some(journal, 20);
+	replace("pid_ns", "PID_NS");
+	assert_int_equal(journal_recover(journal, NULL, NULL, NULL, NULL), 0);
+	_cleanup_free_ char *kept = read_hint(&size);
+	assert_non_null(strstr(kept, "pid_ns"));
+	assert_null(strstr(kept, "PID_NS"));
+	replace("PID_NS", "pid_ns");
+	/* Nor lost where its file has been rotated away. */
+	for (int i = 0; i < 4; i++) {
+		append_some(journal, 3000);
+		assert_int_equal(journal_recover(journal, NULL, NULL, NULL, NULL), 0);
+	}
+	assert_int_equal(journal_recover(journal, alive.id, NULL, NULL, NULL), 2);
+	assert_int_equal(journal_recover(journal, alive.id, NULL, NULL, NULL), 0);
+	journal_close(journal);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -547,6 +625,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(dead_sessions_are_closed, setup, teardown),
 		cmocka_unit_test_setup_teardown(sessions_that_are_ending_are_dead, setup, teardown),
 		cmocka_unit_test_setup_teardown(dead_sessions_in_rotated_files, setup, teardown),
+		cmocka_unit_test_setup_teardown(open_sessions_are_kept, setup, teardown),
 	};
 
 	return cmocka_run_group_tests_name("audit: journal", tests, NULL, NULL);
