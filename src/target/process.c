@@ -21,8 +21,6 @@
 #define FLAG_KTHREAD 0x00200000 /* PF_KTHREAD of include/linux/sched.h, in field 9 of stat */
 #define USER_NS_DEPTH_MAX 33	/* the kernel allows 32 levels: user_namespaces(7) */
 #define CGROUP_FILE_MAX (256 * 1024)
-#define COMM_ROOM 64	    /* as struct process has it: of a worker of the kernel */
-#define STAT_LINE_ROOM 1024 /* a line has at most 52 numbers */
 #define STAT_MAX (64 * 1024)
 #define ARGUMENTS_MAX (128 * 1024)
 
@@ -221,126 +219,6 @@ bool process_cgroup_has(int proc_fd, const char *id)
 bool process_read_called(int proc_fd, const char *comm, struct process *process)
 {
 	return process_read(proc_fd, process, NULL) == 0 && strcmp(process->comm, comm) == 0;
-}
-
-/* Of a process: enough to see whether it may be meant. */
-struct process_name {
-	pid_t pid;
-	bool kernel_thread;
-	bool known; /* false: it has ended, or what is told of it is not understood */
-	char comm[COMM_ROOM];
-};
-
-/*
- * Most of a host's processes are the kernel's, or not called as is asked: one read tells, where all
- * of /proc/PID/status takes the kernel longer.
- */
-static struct process_name name_process(int dir_fd, pid_t pid)
-{
-	struct process_name process = { .pid = pid };
-	char path[32];
-	char stat[STAT_LINE_ROOM];
-	int64_t flags;
-
-	snprintf(path, sizeof(path), "%d/stat", pid);
-	_cleanup_close_ int fd = openat(dir_fd, path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	ssize_t n = fd >= 0 ? read(fd, stat, sizeof(stat) - 1) : -1;
-	stat[n > 0 ? n : 0] = '\0';
-	const char *name = strchr(stat, '(');
-	const char *end = strrchr(stat, ')');
-	if (name != NULL && end != NULL && procfs_stat_number(stat, 9, &flags, NULL) == 0) {
-		snprintf(process.comm, sizeof(process.comm), "%.*s", (int)(end - name - 1),
-			name + 1);
-		process.kernel_thread = (flags & FLAG_KTHREAD) != 0;
-		process.known = true;
-	}
-	return process;
-}
-
-static bool may_be_meant(const struct process_name *process, const char *comm)
-{
-	return !process->known ||
-	       (!process->kernel_thread && (comm == NULL || strcmp(process->comm, comm) == 0));
-}
-
-/* The processes there are now, by pid as /proc lists them; those of NAMES as they are there. */
-static int read_names(DIR *proc, struct process_names *names)
-{
-	struct process_names now = { 0 };
-	size_t room = 0;
-	size_t old = 0;
-	struct dirent *entry;
-
-	while ((entry = readdir(proc)) != NULL) {
-		uint64_t pid;
-
-		if (str_to_u64(entry->d_name, INT32_MAX, &pid) < 0) {
-			continue;
-		}
-		if (now.count == room) {
-			room = room == 0 ? 256 : 2 * room;
-			struct process_name *larger = reallocarray(now.list, room, sizeof(*larger));
-
-			if (larger == NULL) {
-				free(now.list);
-				return -ENOMEM;
-			}
-			now.list = larger;
-		}
-		while (old < names->count && names->list[old].pid < (pid_t)pid) {
-			old++;
-		}
-		now.list[now.count++] = old < names->count && names->list[old].pid == (pid_t)pid
-						? names->list[old]
-						: name_process(dirfd(proc), (pid_t)pid);
-	}
-	process_names_finish(names);
-	*names = now;
-	return 0;
-}
-
-void process_names_finish(struct process_names *names)
-{
-	free(names->list);
-	*names = (struct process_names){ 0 };
-}
-
-static int visit_each(int dir_fd, const struct process_names *names, const char *comm,
-	int (*visit)(int proc_fd, void *data), void *data)
-{
-	int r = 0;
-
-	for (size_t i = 0; r == 0 && i < names->count; i++) {
-		char number[16];
-
-		if (!may_be_meant(&names->list[i], comm)) {
-			continue;
-		}
-		snprintf(number, sizeof(number), "%d", names->list[i].pid);
-		_cleanup_close_ int proc_fd =
-			openat(dir_fd, number, O_PATH | O_DIRECTORY | O_CLOEXEC);
-		/* Processes that end meanwhile are none of ours to report. */
-		if (proc_fd >= 0) {
-			r = visit(proc_fd, data);
-		}
-	}
-	return r;
-}
-
-int process_each(struct process_names *names, const char *comm,
-	int (*visit)(int proc_fd, void *data), void *data, struct error *err)
-{
-	_cleanup_closedir_ DIR *proc = opendir("/proc");
-	struct process_names own = { 0 };
-
-	if (proc == NULL) {
-		return error_set(err, errno, "open /proc");
-	}
-	int r = read_names(proc, names != NULL ? names : &own);
-	r = r < 0 ? error_set(err, -r, "list the processes")
-		  : visit_each(dirfd(proc), names != NULL ? names : &own, comm, visit, data);
-	process_names_finish(&own);
-	return r;
 }
 
 struct child_search {
