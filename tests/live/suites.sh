@@ -13,7 +13,8 @@ T=$(mktemp -d /var/tmp/suites.XXXXXX)
 chmod 755 "$T"
 mkdir "$T/n" "$T/s" "$T/s/w" "$T/m"
 cd / || exit 1
-trap 'rm -rf --one-file-system "$T"' EXIT
+# A file of stress-ng's stays immutable where that was killed.
+trap 'chattr -R -i "$T" 2>/dev/null; rm -rf --one-file-system "$T"' EXIT
 checks=0
 
 # What a suite needs not more than a directory for, of `stress-ng --class filesystem?`: not those of other

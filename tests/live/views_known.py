@@ -99,8 +99,12 @@ def kind(base, back):
     return "FUSE" if struct.unpack_from("l", buffer.raw)[0] == 0x65735546 else "its own"
 
 
+def has_selinux():
+    return os.path.exists("/sys/fs/selinux/enforce") or os.path.exists("/etc/selinux/config")
+
+
 def label(base, back):
-    """Of a file that has none, on a host without SELinux."""
+    """Of a file that has none, on a host without SELinux; on another it is left out."""
     os.close(create(base + "/l"))
     return os.getxattr(base + "/l", "security.selinux").decode()
 
@@ -131,6 +135,8 @@ def main():
     native, view, source = sys.argv[1:]
     same = 0
     for what, function, why in CASES:
+        if function is label and has_selinux():
+            continue
         results = [attempt(function, native, native), attempt(function, view, source)]
         print("| %s | %s | %s | %s |" % (what, *results, why))
         same += results[0] == results[1]
