@@ -2,7 +2,6 @@
 #include "session/relay.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -409,9 +408,6 @@ int relay_run(struct relay *relay, struct error *err)
 	if (r < 0) {
 		kill_child(relay);
 		return r;
-	}
-	if (relay->terminal != NULL) {
-		fcntl(relay->terminal->master_fd, F_SETFL, O_RDWR | O_NONBLOCK);
 	}
 	fill_slots(relay, slots, signal_fd);
 	/* It may have ended before its SIGCHLD could be blocked or kept. */

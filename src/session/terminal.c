@@ -35,7 +35,9 @@ static int open_ptmx(int dir_fd, struct error *err)
 		return error_set_hint(err, ENODEV, "without a terminal it works: </dev/null",
 			"the container's /dev/pts/ptmx makes no terminals");
 	}
-	int fd = openat(dir_fd, "ptmx", O_RDWR | O_NOCTTY | O_NOFOLLOW | O_CLOEXEC);
+	/* The front holds the other end too until the session runs: no read may wait for that one.
+	 */
+	int fd = openat(dir_fd, "ptmx", O_RDWR | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW | O_CLOEXEC);
 	return fd < 0 ? error_set(err, errno, "open /dev/pts/ptmx") : fd;
 }
 

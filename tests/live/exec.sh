@@ -96,6 +96,12 @@ check "exit status" status_is 7 run "$init" -- sh -c 'exit 7'
 check "a program that is not there: 127" status_is 127 run "$init" -- nosuch
 check "a file that can't be executed: 126" status_is 126 run "$init" -- /etc/plain
 check "a message that names it" says 'cannot execute nosuch in the container: No such file' run "$init" -- nosuch
+fails_on_a_terminal() {
+	in_pty --timeout 10 -- "$sallyport" exec "$init" -- nosuch >"$T/says"
+	cat "$T/says"
+	grep -q 'cannot execute nosuch in the container: No such file' "$T/says" && grep -qF '[status 127]' "$T/says"
+}
+check "the same on a terminal" fails_on_a_terminal
 check "its filters bite: mount is refused" status_is 1 run "$init" -- busybox mount -t tmpfs none /tmp
 head -c 1000000 /dev/urandom >"$T/binary"
 run "$init" -- cat <"$T/binary" >"$T/copy"
