@@ -64,6 +64,9 @@ static int command(int argc, char **argv, bool views,
 	options.trail = &trail;
 	/* Who can't be recorded for want of rights can't do anything either. */
 	status = session_check_host(&err);
+	if (status == 0 && views) {
+		session_start_early(&options.session);
+	}
 	if (status == 0) {
 		status = cli_trail_open(&trail, &options, views ? "attach" : "exec", &err);
 	}
@@ -86,6 +89,7 @@ static int command(int argc, char **argv, bool views,
 		}
 		status = run(&lifted, &options.session, &err);
 	}
+	session_end_early();
 	/* What is not whole of a recording is worth a word, not the program's status. */
 	if (record_end(&record, &cause) < 0 && status >= 0) {
 		log_error("%s", cause.message);

@@ -459,6 +459,22 @@ static int run(struct attach *a, struct error *err)
 	return r;
 }
 
+void session_start_early(const struct session_options *options)
+{
+	if (!options->native_host) {
+		helper_start_early("sallyport-fs");
+	}
+	if (!options->native_view) {
+		helper_start_early("sallyport-fs");
+	}
+	helper_start_early("sallyport-gate");
+}
+
+void session_end_early(void)
+{
+	helper_end_early();
+}
+
 int session_attach(
 	const struct profile *profile, const struct session_options *options, struct error *err)
 {

@@ -18,6 +18,9 @@
 #include "base/wire.h"
 
 #define STOP_TIMEOUT_MS 1000
+#define EARLY_MAX 3
+
+static struct helper early[EARLY_MAX];
 
 int helper_path(const char *name, char *out, struct error *err)
 {
@@ -61,7 +64,7 @@ static int spawn(const char *path, int sock, pid_t *pid)
 	return -code;
 }
 
-int helper_start(struct helper *helper, const char *name, struct error *err)
+static int start(struct helper *helper, const char *name, struct error *err)
 {
 	char path[PATH_MAX];
 	int pair[2];
@@ -84,6 +87,42 @@ int helper_start(struct helper *helper, const char *name, struct error *err)
 	helper->sock = pair[0];
 	helper->pidfd = (int)syscall(SYS_pidfd_open, helper->pid, 0);
 	return helper->pidfd < 0 ? error_set(err, errno, "pidfd_open of %s", name) : 0;
+}
+
+int helper_start(struct helper *helper, const char *name, struct error *err)
+{
+	for (size_t i = 0; i < EARLY_MAX; i++) {
+		if (early[i].pid != 0 && strcmp(early[i].name, name) == 0) {
+			*helper = early[i];
+			early[i].pid = 0;
+			return 0;
+		}
+	}
+	return start(helper, name, err);
+}
+
+void helper_start_early(const char *name)
+{
+	for (size_t i = 0; i < EARLY_MAX; i++) {
+		if (early[i].pid == 0) {
+			struct error ignored;
+
+			if (start(&early[i], name, &ignored) < 0) {
+				helper_stop(&early[i]);
+			}
+			return;
+		}
+	}
+}
+
+void helper_end_early(void)
+{
+	for (size_t i = 0; i < EARLY_MAX; i++) {
+		helper_end(&early[i]);
+	}
+	for (size_t i = 0; i < EARLY_MAX; i++) {
+		helper_stop(&early[i]);
+	}
 }
 
 int helper_ready(struct helper *helper, struct error *err)

@@ -23,8 +23,20 @@ struct helper {
  */
 int helper_path(const char *name, char *out, struct error *err);
 
-/* Starts NAME in a session of its own, standard input and output on /dev/null. */
+/*
+ * Starts NAME in a session of its own, standard input and output on /dev/null; or takes one that
+ * helper_start_early() has started.
+ */
 int helper_start(struct helper *helper, const char *name, struct error *err);
+
+/*
+ * Starts NAME for a helper_start() that follows: it loads meanwhile, and waits for its first
+ * message. Where that fails the latter says so.
+ */
+void helper_start_early(const char *name);
+
+/* Ends those that were started early and not taken. */
+void helper_end_early(void);
 
 /* Waits for its WIRE_READY. */
 int helper_ready(struct helper *helper, struct error *err);

@@ -92,4 +92,11 @@ int session_exec(
 int session_attach(
 	const struct profile *profile, const struct session_options *options, struct error *err);
 
+/*
+ * Starts the servers of a session_attach() with OPTIONS that will follow: they load on another
+ * processor while the target is looked at. To be ended where it does not come to that.
+ */
+void session_start_early(const struct session_options *options);
+void session_end_early(void);
+
 #endif
