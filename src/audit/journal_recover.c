@@ -319,12 +319,12 @@ static uint64_t read_hint(struct scan *scan, const struct journal *journal, uint
 		return journal->count;
 	}
 	digest_sha256(text + start, size - start, hash);
-	if (strncmp(text, HINT_START, strlen(HINT_START)) != 0 ||
+	const char *lines = strchr(text + start, '\n');
+	if (lines++ == NULL || strncmp(text, HINT_START, strlen(HINT_START)) != 0 ||
 		strncmp(text + strlen(HINT_START), hash, strlen(hash)) != 0 ||
 		sscanf(text + start, HINT_FORMAT, &inode, &first, &at) != 3) {
 		return journal->count;
 	}
-	const char *lines = strchr(text + start, '\n') + 1;
 	for (uint64_t n = 0; n <= journal->count; n++) {
 		_cleanup_close_ int fd = open_numbered(journal, n);
 
