@@ -32,9 +32,6 @@ enum poll_slot {
 	SLOT_COUNT = SLOT_WATCHED + RELAY_WATCHED_MAX
 };
 
-/* What is copied before the others are looked at again. */
-#define COPY_MAX 16384
-
 /* How long an event may wait for more, before it is written. */
 #define FLUSH_AFTER_MS 20
 
@@ -64,7 +61,7 @@ static bool is_recording(const struct relay *relay)
  */
 static bool copy_some(struct relay *relay, int from, int to)
 {
-	char buffer[COPY_MAX];
+	char buffer[RECORDING_CHUNK_MAX];
 	size_t used = 0;
 	bool ended = false;
 

@@ -18,8 +18,7 @@
 #include "base/fd.h"
 #include "base/str.h"
 
-#define FLAG_KTHREAD 0x00200000 /* PF_KTHREAD of include/linux/sched.h, in field 9 of stat */
-#define USER_NS_DEPTH_MAX 33	/* the kernel allows 32 levels: user_namespaces(7) */
+#define USER_NS_DEPTH_MAX 33 /* the kernel allows 32 levels: user_namespaces(7) */
 #define CGROUP_FILE_MAX (256 * 1024)
 #define STAT_MAX (64 * 1024)
 #define ARGUMENTS_MAX (128 * 1024)
@@ -93,7 +92,7 @@ int process_read(int proc_fd, struct process *process, struct error *err)
 	process->uid = (uid_t)uid;
 	process->state = *state;
 	process->start_time = (uint64_t)start_time;
-	process->kernel_thread = (flags & FLAG_KTHREAD) != 0;
+	process->kernel_thread = (flags & PROCESS_FLAG_KTHREAD) != 0;
 	process->levels = count_levels(status);
 	if (procfs_inner_pid(status, &process->inner_pid) < 0) {
 		process->inner_pid = process->pid;

@@ -13,6 +13,9 @@
 #include "base/error.h"
 #include "base/procfs.h"
 
+#define PROCESS_COMM_ROOM 64		/* for the name of a worker of the kernel */
+#define PROCESS_FLAG_KTHREAD 0x00200000 /* PF_KTHREAD of linux/sched.h, field 9 of stat */
+
 struct process {
 	pid_t pid; /* in our pid namespace */
 	pid_t tgid;
@@ -23,7 +26,7 @@ struct process {
 	uint64_t start_time;
 	char state; /* 'R', 'S', 'Z', ... */
 	bool kernel_thread;
-	char comm[64]; /* Name of /proc/PID/status; the process's own choice */
+	char comm[PROCESS_COMM_ROOM]; /* Name of /proc/PID/status; the process's own choice */
 };
 
 /* Reads the process of PROC_FD. Returns 0 or a negative errno. */

@@ -17,10 +17,8 @@
 #include "base/fd.h"
 #include "base/str.h"
 
-#define FLAG_KTHREAD 0x00200000 /* PF_KTHREAD of include/linux/sched.h, in field 9 of stat */
-#define COMM_ROOM 64		/* as struct process has it: of a worker of the kernel */
-#define STAT_LINE_ROOM 1024	/* a line has at most 52 numbers */
-#define KTHREADD 2		/* the parent of kernel threads: kernel/kthread.c */
+#define STAT_LINE_ROOM 1024 /* a line has at most 52 numbers */
+#define KTHREADD 2	    /* the parent of kernel threads: kernel/kthread.c */
 #define CHILDREN_MAX (1024 * 1024)
 
 /* Of a process: enough to see whether it may be meant. */
@@ -28,7 +26,7 @@ struct process_name {
 	pid_t pid;
 	bool kernel_thread;
 	bool known; /* false: it has ended, or what is told of it is not understood */
-	char comm[COMM_ROOM];
+	char comm[PROCESS_COMM_ROOM];
 };
 
 /*
@@ -51,7 +49,7 @@ static struct process_name name_process(int dir_fd, pid_t pid)
 	if (name != NULL && end != NULL && procfs_stat_number(stat, 9, &flags, NULL) == 0) {
 		snprintf(process.comm, sizeof(process.comm), "%.*s", (int)(end - name - 1),
 			name + 1);
-		process.kernel_thread = (flags & FLAG_KTHREAD) != 0;
+		process.kernel_thread = (flags & PROCESS_FLAG_KTHREAD) != 0;
 		process.known = true;
 	}
 	return process;
