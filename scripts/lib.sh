@@ -2,7 +2,7 @@
 # Shared by the scripts of this folder. POSIX sh; to be sourced.
 
 # What it takes to build all of it.
-BUILD_PACKAGES="gcc libc6-dev meson ninja-build pkg-config git python3
+BUILD_PACKAGES="gcc libc6-dev musl-tools meson ninja-build pkg-config git python3
 	libfuse3-dev libcap-ng-dev libseccomp-dev libselinux1-dev libapparmor-dev libaudit-dev
 	nettle-dev libjson-c-dev libcmocka-dev"
 
