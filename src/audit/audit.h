@@ -107,10 +107,11 @@ void trail_close(struct trail *trail);
  * mode, the caller must not let happen what it was about; in journal mode the caller warns.
  * A TRAIL of NULL (mode off) takes everything.
  *
- * audit_attempt() and audit_begin() return only after the record is on disk. NUMBER names the
- * transition within the session; the outcome and the end give it again.
+ * audit_attempt(), and audit_begin() with SYNC, return only after the record is on disk, and all
+ * before it. NUMBER names the transition within the session; the outcome and the end give it again.
  */
-int audit_begin(struct trail *trail, const struct audit_command *command, struct error *err);
+int audit_begin(
+	struct trail *trail, const struct audit_command *command, bool sync, struct error *err);
 int audit_end(struct trail *trail, const struct audit_end *end, struct error *err);
 /* Something that was asked for and doesn't happen. COMMAND may be NULL: the session itself. */
 int audit_refused(struct trail *trail, const struct audit_command *command,

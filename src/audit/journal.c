@@ -73,8 +73,11 @@ static int open_file(struct journal *journal, struct error *err)
 	if (r < 0) {
 		return r;
 	}
-	/* A new name has to last as well. */
-	if (fsync(journal->dir_fd) < 0 && errno != EINVAL) {
+	struct stat st;
+
+	/* A new name has to last as well: who wrote the first record has seen to that before. */
+	if (fstat(fd, &st) < 0 ||
+		(st.st_size == 0 && fsync(journal->dir_fd) < 0 && errno != EINVAL)) {
 		return error_set(err, errno, "sync the directory of %s", journal->path);
 	}
 	cleanup_close(&journal->fd);

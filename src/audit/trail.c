@@ -166,7 +166,8 @@ static void add_process(struct json_object *record, const struct audit_session *
 	event_add_string(record, "boot", session->boot_id);
 }
 
-int audit_begin(struct trail *trail, const struct audit_command *command, struct error *err)
+int audit_begin(
+	struct trail *trail, const struct audit_command *command, bool sync, struct error *err)
 {
 	if (trail == NULL) {
 		return 0;
@@ -185,7 +186,7 @@ int audit_begin(struct trail *trail, const struct audit_command *command, struct
 		event_add_string(record, "container_view", "native");
 	}
 	add_label(record, session->label);
-	return emit_command(trail, record, command, true, err);
+	return emit_command(trail, record, command, sync, err);
 }
 
 int audit_gate(struct trail *trail, struct error *err)

@@ -77,7 +77,8 @@ static int command(int argc, char **argv, bool views,
 		status = record_begin(&record, &options, &target, &trail.conf, &err);
 	}
 	if (status == 0) {
-		status = cli_trail_begin(&trail, &options, &err);
+		/* Before the one transition of an exec its attempt is synced, and this with it. */
+		status = cli_trail_begin(&trail, &options, views, &err);
 		begun = status == 0;
 	}
 	if (status == 0) {

@@ -29,7 +29,7 @@ int cli_session(struct options *options, const char *command, const struct cli_a
 		r = action->check(action->data, &target, &err);
 	}
 	if (r == 0) {
-		r = cli_trail_begin(&trail, options, &err);
+		r = cli_trail_begin(&trail, options, true, &err);
 		begun = r == 0;
 	}
 	if (r == 0) {

@@ -78,13 +78,14 @@ void cli_trail_label(struct cli_trail *t, const struct profile *profile)
 	}
 }
 
-int cli_trail_begin(struct cli_trail *t, const struct options *options, struct error *err)
+int cli_trail_begin(
+	struct cli_trail *t, const struct options *options, bool sync, struct error *err)
 {
 	struct audit_command command = { .uid = UINT32_MAX };
 	_cleanup_free_ char *args = str_block(options->session.argv, &command.args_size);
 
 	command.args = command.args_size > 0 ? args : NULL;
-	int r = audit_begin(t->trail, &command, err);
+	int r = audit_begin(t->trail, &command, sync, err);
 	if (r < 0 && !trail_required(t->trail)) {
 		log_warning("%s", err->message);
 		error_clear(err);

@@ -33,7 +33,8 @@ void cli_trail_describe(struct cli_trail *t, const struct target *target);
 void cli_trail_label(struct cli_trail *t, const struct profile *profile);
 
 /* Records that the session begins; where that has to be and can't, a negative errno. */
-int cli_trail_begin(struct cli_trail *t, const struct options *options, struct error *err);
+int cli_trail_begin(
+	struct cli_trail *t, const struct options *options, bool sync, struct error *err);
 
 /*
  * Records how it ended: RESULT is an exit status, or a negative errno with CAUSE. Where it had not
