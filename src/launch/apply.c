@@ -356,23 +356,21 @@ static int apply_capability_sets(const struct plan *plan, uint64_t permitted, st
 		}
 	}
 	for (int cap = 0; cap < 64; cap++) {
-		int has = prctl(PR_CAPBSET_READ, cap, 0, 0, 0);
+		bool wanted = (plan->cap_bounding >> cap & 1) != 0;
+		/* What is not there can be dropped, too. */
+		r = prctl(wanted ? PR_CAPBSET_READ : PR_CAPBSET_DROP, cap, 0, 0, 0);
 
 		/* Past the kernel's last one. Each kernel that has close_range(2), as this program
-		 * needs it, has these; who is under a filter that refuses the question learns of
+		 * needs it, has these; who is under a filter that refuses the call learns of
 		 * none, and would keep all. */
-		if (has < 0 && errno == EINVAL && cap > CAP_CHECKPOINT_RESTORE) {
+		if (r < 0 && errno == EINVAL && cap > CAP_CHECKPOINT_RESTORE) {
 			break;
 		}
-		if (has < 0) {
-			return error_set(err, errno, "read the bounding set");
+		if (r < 0) {
+			return error_set(err, errno, "%s capability %d %s the bounding set",
+				wanted ? "look for" : "drop", cap, wanted ? "in" : "from");
 		}
-		if (has > 0 && (plan->cap_bounding >> cap & 1) == 0 &&
-			prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0) {
-			return error_set(
-				err, errno, "drop capability %d from the bounding set", cap);
-		}
-		if (has == 0 && (plan->cap_bounding >> cap & 1) != 0) {
+		if (wanted && r == 0) {
 			return error_set_hint(err, EPERM, "start sallyport with it",
 				"the container has capability %d and sallyport's caller has not",
 				cap);

@@ -16,7 +16,27 @@
 #include "base/fd.h"
 #include "base/str.h"
 
-pid_t child_fork(const struct namespaces *ns, struct error *err)
+#define CHILD_STACK 65536
+
+/* What the container's pid namespace is entered for: PID's are those of fork(2). */
+typedef pid_t birth(int (*body)(void *), void *data);
+
+static pid_t by_fork(int (*body)(void *), void *data)
+{
+	return fork();
+}
+
+/* Shares our memory, on a stack of its own. */
+static pid_t by_clone(int (*body)(void *), void *data)
+{
+	static _Alignas(16) char stack[CHILD_STACK];
+
+	return clone(body, stack + sizeof(stack), CLONE_VM | SIGCHLD, data);
+}
+
+/* GIVE_BIRTH in the target's pid namespace: only children are in another one by setns(2). */
+static pid_t bear(const struct namespaces *ns, birth *give_birth, int (*body)(void *), void *data,
+	struct error *err)
 {
 	_cleanup_close_ int own = open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC);
 	const struct namespace *pid_ns = &ns->ns[NAMESPACE_PID];
@@ -27,13 +47,12 @@ pid_t child_fork(const struct namespaces *ns, struct error *err)
 	if (!pid_ns->shared && setns(pid_ns->fd, CLONE_NEWPID) < 0) {
 		return error_set(err, errno, "join the container's pid namespace");
 	}
-	pid_t pid = fork();
+	pid_t pid = give_birth(body, data);
 	int code = errno;
 	if (pid == 0) {
-		setsid();
 		return 0;
 	}
-	/* Only children are in another namespace by setns; ours shall not be, from now on. */
+	/* Later ones shall be in ours. */
 	if (!pid_ns->shared && setns(own, CLONE_NEWPID) < 0) {
 		log_error(
 			"cannot come back from the container's pid namespace: %s", strerror(errno));
@@ -44,6 +63,22 @@ pid_t child_fork(const struct namespaces *ns, struct error *err)
 		return error_set_hint(err, ESRCH, "see sallyport list", CHILD_ENDED);
 	}
 	return pid < 0 ? error_set(err, code, "fork") : pid;
+}
+
+pid_t child_fork(const struct namespaces *ns, struct error *err)
+{
+	pid_t pid = bear(ns, by_fork, NULL, NULL, err);
+
+	if (pid == 0) {
+		setsid();
+	}
+	return pid;
+}
+
+pid_t child_share(
+	const struct namespaces *ns, int (*body)(void *data), void *data, struct error *err)
+{
+	return bear(ns, by_clone, body, data, err);
 }
 
 void child_end(pid_t pid, int timeout_ms)

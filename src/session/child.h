@@ -21,6 +21,16 @@
 pid_t child_fork(const struct namespaces *ns, struct error *err);
 
 /*
+ * A child like that of child_fork(), which shares our memory until it executes a program, where
+ * fork(2) would have the kernel copy each page that either of us touches next. It runs BODY, which
+ * makes it the leader of a session, at the same time as we go on: it changes nothing that is ours
+ * and allocates nothing, and DATA lives until it has executed or ended. One at a time. Returns its
+ * pid in our namespace, or a negative errno.
+ */
+pid_t child_share(
+	const struct namespaces *ns, int (*body)(void *data), void *data, struct error *err);
+
+/*
  * Kills the child PID and waits for it, for TIMEOUT_MS milliseconds at most. As long as it has not
  * been waited for, the init of its pid namespace is not seen to end: it waits for all others
  * (pid_namespaces(7)).

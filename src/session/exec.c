@@ -47,11 +47,20 @@ static int open_launcher(struct error *err)
 	return r < 0 ? r : mounts_clone(AT_FDCWD, path, false, MOUNT_ATTR_RDONLY, err);
 }
 
-/* In the child: waits until it is traced, then becomes the launcher. */
-__attribute__((noreturn)) static void become_launcher(int launcher_fd, int sock,
-	const struct terminal *terminal, const struct streams *streams,
-	const struct session_options *options)
+struct start {
+	int launcher_fd;
+	int sock;	/* the launcher's end */
+	int front_sock; /* ours */
+	const struct terminal *terminal;
+	const struct streams *streams;
+	const struct session_options *options;
+};
+
+/* In the child, in its parent's memory: waits until it is traced, then becomes the launcher. */
+static int become_launcher(void *data)
 {
+	const struct start *start = data;
+	int exec_fd = start->options->exec_fd;
 	char number[32];
 	char term[256] = "";
 	char *env[] = { number, term, NULL };
@@ -59,19 +68,24 @@ __attribute__((noreturn)) static void become_launcher(int launcher_fd, int sock,
 	struct error err = { 0 };
 	char go;
 
-	if ((terminal != NULL ? terminal_become(terminal, &err) : streams_become(streams, &err)) <
-		0) {
+	setsid();
+	/* Else it would never hear of our end. */
+	close(start->front_sock);
+	int r = start->terminal != NULL ? terminal_become(start->terminal, &err)
+					: streams_become(start->streams, &err);
+	if (r < 0) {
 		log_error("%s", err.message);
 		_exit(EXIT_OURS);
 	}
-	snprintf(number, sizeof(number), "SALLYPORT_SOCKET=%d", sock);
+	snprintf(number, sizeof(number), "SALLYPORT_SOCKET=%d", start->sock);
 	snprintf(term, sizeof(term), "TERM=%s", own_term != NULL ? own_term : "dumb");
-	fcntl(sock, F_SETFD, 0);
-	if (options->exec_fd > STDERR_FILENO) {
-		fcntl(options->exec_fd, F_SETFD, 0);
+	fcntl(start->sock, F_SETFD, 0);
+	if (exec_fd > STDERR_FILENO) {
+		fcntl(exec_fd, F_SETFD, 0);
 	}
-	if (recv(sock, &go, sizeof(go), 0) == (ssize_t)sizeof(go)) {
-		syscall(SYS_execveat, launcher_fd, "", options->argv, env, AT_EMPTY_PATH);
+	if (recv(start->sock, &go, sizeof(go), 0) == (ssize_t)sizeof(go)) {
+		syscall(SYS_execveat, start->launcher_fd, "", start->options->argv, env,
+			AT_EMPTY_PATH);
 		log_error("start sallyport-launch: %s", strerror(errno));
 	}
 	_exit(EXIT_OURS);
@@ -133,38 +147,6 @@ static int executed(struct exec_record *t, int status, struct error *err)
 }
 
 /*
- * Follows the child from its own code through the launcher into the container's program and lets it
- * go there. Returns 0; 1 with *STATUS where the launcher ended before.
- */
-static int follow(struct exec_record *t, int *status, struct error *err)
-{
-	for (int execs = 0;;) {
-		if (waitpid(t->pid, status, __WALL) < 0) {
-			if (errno == EINTR) {
-				continue;
-			}
-			return error_set(err, errno, "wait for the launcher");
-		}
-		switch (transition_classify(*status)) {
-		case TRANSITION_GONE:
-			return 1;
-		case TRANSITION_EXEC:
-			if (++execs == 2) {
-				return executed(t, *status, err);
-			}
-			int r = launched(t, err);
-			if (r < 0) {
-				return r;
-			}
-			break;
-		default:
-			break;
-		}
-		transition_resume(t->pid, *status, PTRACE_CONT);
-	}
-}
-
-/*
  * A process that outlives us only to kill the program should we be killed ourselves, once it is no
  * longer traced: its own session, nothing open but PIDFD and a pipe, whose other end is ours alone.
  * Returns that end, which the caller closes, or -1.
@@ -194,6 +176,43 @@ static int start_guardian(pid_t pid, int pidfd, const struct session_options *op
 		registry_forget_dead(options->audit->id);
 	}
 	_exit(0);
+}
+
+/*
+ * Follows the child from its own code through the launcher into the container's program and lets it
+ * go there; *GUARD_END is the guardian's by then. Returns 0; 1 with *STATUS where the launcher
+ * ended before.
+ */
+static int follow(struct exec_record *t, int pidfd, int *guard_end, int *status, struct error *err)
+{
+	for (int execs = 0;;) {
+		if (waitpid(t->pid, status, __WALL) < 0) {
+			if (errno == EINTR) {
+				continue;
+			}
+			return error_set(err, errno, "wait for the launcher");
+		}
+		switch (transition_classify(*status)) {
+		case TRANSITION_GONE:
+			return 1;
+		case TRANSITION_EXEC:
+			if (++execs == 2) {
+				return executed(t, *status, err);
+			}
+			int r = launched(t, err);
+			if (r < 0) {
+				return r;
+			}
+			break;
+		default:
+			break;
+		}
+		transition_resume(t->pid, *status, PTRACE_CONT);
+		if (execs == 1 && *guard_end < 0) {
+			/* While the launcher works; without us it does not come past its exec. */
+			*guard_end = start_guardian(t->pid, pidfd, t->options);
+		}
+	}
 }
 
 /* What the recording is told of the one transition that there is. */
@@ -258,12 +277,8 @@ static int run(const struct profile *profile, const struct session_options *opti
 	}
 	sock = pair[0];
 	child_sock = pair[1];
-	pid_t pid = child_fork(&profile->namespaces, err);
-	if (pid == 0) {
-		/* Else it would never hear of our end. */
-		close(sock);
-		become_launcher(launcher_fd, child_sock, terminal, streams, options);
-	}
+	struct start start = { launcher_fd, child_sock, sock, terminal, streams, options };
+	pid_t pid = child_share(&profile->namespaces, become_launcher, &start, err);
 	if (pid < 0) {
 		return pid;
 	}
@@ -278,8 +293,8 @@ static int run(const struct profile *profile, const struct session_options *opti
 		.watched = { { options->init_pidfd, "the container" } },
 		.n_watched = 1,
 	};
-	streams_started(streams);
 	_cleanup_close_ int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	_cleanup_close_ int guard_end = -1;
 	int r = transition_seize(pid, err);
 	if (r == 0 && send(sock, "", 1, MSG_NOSIGNAL) != 1) {
 		r = error_set(err, errno, "start the launcher");
@@ -287,12 +302,11 @@ static int run(const struct profile *profile, const struct session_options *opti
 	if (r == 0) {
 		r = send_plan(sock, profile, options, err);
 	}
-	/* While the launcher starts: it stands still, traced, before it does anything. */
-	_cleanup_close_ int guard_end = r == 0 ? start_guardian(pid, pidfd, options) : -1;
 	struct exec_record t = { .options = options, .profile = profile, .pid = pid, .sock = sock };
 	if (r == 0) {
-		r = follow(&t, &status, err);
+		r = follow(&t, pidfd, &guard_end, &status, err);
 	}
+	streams_started(streams);
 	if (r != 0) {
 		return failed(&relay, &t, r, status, err);
 	}
