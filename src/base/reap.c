@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -21,24 +22,26 @@
 #define CHILDREN_MAX (1 << 20)
 #define PAUSE_NS 10000000 /* between two rounds: 10 ms */
 
-static bool lives_in(pid_t pid, const char *kind, const struct ns_id *ns)
+/* One system call for each process of a host that may have thousands. */
+static bool lives_in(DIR *proc, pid_t pid, const char *kind, const struct ns_id *ns)
 {
-	_cleanup_close_ int proc_fd = procfs_open(pid, NULL);
-	struct ns_id own;
+	char path[48];
+	struct stat st;
 
-	return proc_fd >= 0 && procfs_ns_id(proc_fd, kind, &own, NULL) == 0 &&
-	       ns_id_equal(&own, ns);
+	snprintf(path, sizeof(path), "%d/ns/%s", (int)pid, kind);
+	return fstatat(dirfd(proc), path, &st, 0) == 0 && st.st_dev == ns->dev &&
+	       st.st_ino == ns->ino;
 }
 
 /* Returns true where PID lives in the namespace and was sent SIG. */
-static bool signal_one(pid_t pid, const char *kind, const struct ns_id *ns, int sig)
+static bool signal_one(DIR *proc, pid_t pid, const char *kind, const struct ns_id *ns, int sig)
 {
-	if (pid == getpid() || !lives_in(pid, kind, ns)) {
+	if (!lives_in(proc, pid, kind, ns) || pid == getpid()) {
 		return false;
 	}
 	_cleanup_close_ int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
 	/* The number may have changed hands before the descriptor was opened. */
-	if (pidfd < 0 || !lives_in(pid, kind, ns)) {
+	if (pidfd < 0 || !lives_in(proc, pid, kind, ns)) {
 		return false;
 	}
 	syscall(SYS_pidfd_send_signal, pidfd, sig, NULL, 0);
@@ -54,7 +57,7 @@ static int signal_all(const char *kind, const struct ns_id *ns, int sig)
 		uint64_t pid;
 
 		if (str_to_u64(entry->d_name, INT32_MAX, &pid) == 0 &&
-			signal_one((pid_t)pid, kind, ns, sig)) {
+			signal_one(proc, (pid_t)pid, kind, ns, sig)) {
 			found++;
 		}
 	}

@@ -133,6 +133,46 @@ static bool drop(struct fs *fs, struct inode *inode, uint64_t owner)
 	return true;
 }
 
+static void ended(struct fs *fs, uint64_t number)
+{
+	pthread_mutex_lock(&fs->waiter.lock);
+	struct lock_owner *at = fs->waiter.ending;
+
+	while (at != NULL && at->number != number) {
+		at = at->next_ending;
+	}
+	if (at != NULL) {
+		drop(fs, at->inode, at->owner);
+		pthread_cond_signal(&fs->waiter.some);
+	}
+	pthread_mutex_unlock(&fs->waiter.lock);
+}
+
+static void *ends_run(void *data)
+{
+	struct fs *fs = data;
+	struct epoll_event event;
+
+	for (;;) {
+		if (epoll_wait(fs->waiter.ends_fd, &event, 1, -1) == 1) {
+			ended(fs, event.data.u64);
+		}
+	}
+	return NULL;
+}
+
+/* Most sessions need neither thread. Starts the one that RUN is where it doesn't run yet. */
+static bool ensure(struct fs *fs, bool *runs, void *(*run)(void *))
+{
+	pthread_t thread;
+
+	if (!*runs && pthread_create(&thread, NULL, run, fs) == 0) {
+		pthread_detach(thread);
+		*runs = true;
+	}
+	return *runs;
+}
+
 /*
  * A close of a file that was opened to be read need not be told (file.c): who locked it keeps the
  * lock until he gives it up, the open file is closed by all who have it, or he ends.
@@ -146,7 +186,8 @@ static void await_end(struct fs *fs, struct lock_owner *holder, pid_t tid)
 		return;
 	}
 	event.data.u64 = ++fs->waiter.n_ending;
-	if (epoll_ctl(fs->waiter.ends_fd, EPOLL_CTL_ADD, pidfd, &event) != 0) {
+	if (!ensure(fs, &fs->waiter.hears_ends, ends_run) ||
+		epoll_ctl(fs->waiter.ends_fd, EPOLL_CTL_ADD, pidfd, &event) != 0) {
 		close(pidfd);
 		return;
 	}
@@ -251,46 +292,6 @@ static void *waiter_run(void *data)
 	return NULL;
 }
 
-static void ended(struct fs *fs, uint64_t number)
-{
-	pthread_mutex_lock(&fs->waiter.lock);
-	struct lock_owner *at = fs->waiter.ending;
-
-	while (at != NULL && at->number != number) {
-		at = at->next_ending;
-	}
-	if (at != NULL) {
-		drop(fs, at->inode, at->owner);
-		pthread_cond_signal(&fs->waiter.some);
-	}
-	pthread_mutex_unlock(&fs->waiter.lock);
-}
-
-static void *ends_run(void *data)
-{
-	struct fs *fs = data;
-	struct epoll_event event;
-
-	for (;;) {
-		if (epoll_wait(fs->waiter.ends_fd, &event, 1, -1) == 1) {
-			ended(fs, event.data.u64);
-		}
-	}
-	return NULL;
-}
-
-static int start(struct fs *fs, void *(*run)(void *), struct error *err)
-{
-	pthread_t thread;
-	int r = pthread_create(&thread, NULL, run, fs);
-
-	if (r != 0) {
-		return error_set(err, r, "start the threads that wait for locks");
-	}
-	pthread_detach(thread);
-	return 0;
-}
-
 int lock_init(struct fs *fs, struct error *err)
 {
 	pthread_mutex_init(&fs->waiter.lock, NULL);
@@ -299,8 +300,7 @@ int lock_init(struct fs *fs, struct error *err)
 	if (fs->waiter.ends_fd < 0) {
 		return error_set(err, errno, "make the list of those who hold locks");
 	}
-	int r = start(fs, waiter_run, err);
-	return r < 0 ? r : start(fs, ends_run, err);
+	return 0;
 }
 
 void lock_kick(struct fs *fs)
@@ -400,6 +400,10 @@ static void take(struct fs *fs, const struct lock_wait *wait, bool sleep)
 	/* POSIX locks are given back with the close itself */
 	bool waits = still_waits(r) && (sleep || wait->op != 0);
 
+	if (waits && !ensure(fs, &fs->waiter.retries, waiter_run)) {
+		waits = false;
+		r = -ENOLCK;
+	}
 	if (waits) {
 		copy->next = fs->waiter.waits;
 		fs->waiter.waits = copy;

@@ -27,9 +27,11 @@ struct lock_waiter {
 	struct lock_owner *ending; /* whose end is waited for */
 	uint64_t n_ending;	   /* so far */
 	int ends_fd;		   /* epoll of their processes */
+	bool retries;		   /* a thread tries for those who wait */
+	bool hears_ends;	   /* and one waits for the ends */
 };
 
-/* Starts the threads that wait. Returns 0 or a negative errno. */
+/* Returns 0 or a negative errno. */
 int lock_init(struct fs *fs, struct error *err);
 
 void lock_getlk(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi, struct flock *lock);

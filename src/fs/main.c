@@ -2,6 +2,7 @@
 /* sallyport-fs: sets a view up as its front says, and serves it until either end is gone. */
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -108,6 +109,8 @@ int main(void)
 	int device_fd = -1;
 
 	prctl(PR_SET_DUMPABLE, 0);
+	/* One for each thread is dear to make, and what one thread takes another gives back. */
+	mallopt(M_ARENA_MAX, 1);
 	ignore_signals();
 	umask(0);
 	int r = set_up(&fs, &err, &device_fd);

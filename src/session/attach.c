@@ -93,8 +93,8 @@ static int start_gate(struct attach *a, struct error *err)
 	start.watch_tools = a->exec_fd >= 0;
 	fds[GATE_FD_TOOLS] = a->exec_fd >= 0 ? a->exec_fd : a->tools[1];
 	size_t n = plan_descriptors(profile, plan_fd, fds + GATE_FD_PLAN);
-	r = wire_send(a->gate.sock, WIRE_GATE_START, &start, sizeof(start), fds, GATE_FD_PLAN + n);
-	return r < 0 ? error_set(err, -r, "start sallyport-gate") : 0;
+	return helper_tell(
+		&a->gate, WIRE_GATE_START, &start, sizeof(start), fds, GATE_FD_PLAN + n, err);
 }
 
 /* The gate reads at once what is told there; a process that executes something waits for it no
@@ -215,7 +215,10 @@ static int enter(const struct attach *a, struct error *err)
 static void set_environment(const struct session_options *options)
 {
 	const char *sudo_user = getenv("SUDO_USER");
-	struct passwd *who = sudo_user != NULL ? getpwnam(sudo_user) : getpwuid(getuid());
+	bool complete = getenv("HOME") != NULL && getenv("SHELL") != NULL;
+	struct passwd *who = sudo_user != NULL ? getpwnam(sudo_user)
+			     : complete	       ? NULL
+					       : getpwuid(getuid());
 
 	if (who != NULL && (sudo_user != NULL || getenv("HOME") == NULL)) {
 		setenv("HOME", who->pw_dir, 1);
@@ -454,6 +457,7 @@ static int run(struct attach *a, struct error *err)
 	} else {
 		kill(pid, SIGKILL);
 	}
+	helper_end(&a->ask);
 	end_tools(a, &mnt);
 	helper_stop(&a->ask);
 	return r;
@@ -502,15 +506,16 @@ int session_attach(
 	if (r == 0) {
 		r = run(&a, err);
 	}
+	/* All at once: the kernel takes milliseconds to end the views' watch of file systems. */
+	helper_end(&a.gate);
+	helper_end(&a.container.helper);
+	helper_end(&a.host.helper);
 	terminal_finish(&a.terminal);
 	streams_finish(&a.streams);
 	world_finish(&a.world);
 	helper_stop(&a.gate);
 	cleanup_close(&a.mnt_fd);
 	cleanup_close(&a.exec_fd);
-	/* Both at once: the kernel takes milliseconds to end their watch of file systems. */
-	helper_end(&a.container.helper);
-	helper_end(&a.host.helper);
 	view_stop(&a.container);
 	view_stop(&a.host);
 	tree_finish(&a.tree);

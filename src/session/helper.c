@@ -5,8 +5,8 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -15,10 +15,13 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/exit.h"
 #include "base/wire.h"
 
 #define STOP_TIMEOUT_MS 1000
 #define EARLY_MAX 3
+#define SPAWNS_MAX 6
+#define SPAWN_STACK 32768
 
 static struct helper early[EARLY_MAX];
 
@@ -42,47 +45,75 @@ int helper_path(const char *name, char *out, struct error *err)
 	return error_set(err, errno, "find the program %s in %s or %s", name, own, LIBEXECDIR);
 }
 
-static int spawn(const char *path, int sock, pid_t *pid)
-{
-	char *argv[] = { (char *)(uintptr_t)path, NULL };
-	char *env[] = { NULL };
-	posix_spawn_file_actions_t actions;
-	posix_spawnattr_t attr;
-	sigset_t none;
+/* What a child that becomes a helper needs until then. Never taken twice: nobody tells when. */
+static struct spawn {
+	_Alignas(16) char stack[SPAWN_STACK];
+	char *path; /* beside the end of the stack that is used */
+	int sock;
+} spawns[SPAWNS_MAX];
+static size_t n_spawns;
 
-	sigemptyset(&none);
-	posix_spawnattr_init(&attr);
-	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK);
-	posix_spawnattr_setsigmask(&attr, &none);
-	posix_spawn_file_actions_init(&actions);
-	posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-	posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
-	posix_spawn_file_actions_adddup2(&actions, sock, WIRE_SOCKET_FD);
-	int code = posix_spawn(pid, path, &actions, &attr, argv, env);
-	posix_spawn_file_actions_destroy(&actions);
-	posix_spawnattr_destroy(&attr);
-	return -code;
+static void refuse(int sock, const char *path)
+{
+	struct error err = { 0 };
+
+	error_set(&err, errno, "execute %s", path);
+	wire_send_failed(sock, WIRE_FAILED, &err);
 }
 
+/* In the child, in our memory: system calls alone. */
+static int become_helper(void *data)
+{
+	struct spawn *spawn = data;
+	char *argv[] = { spawn->path, NULL };
+	char *env[] = { NULL };
+	sigset_t none;
+
+	setsid();
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	if (null_fd >= 0 && dup2(null_fd, STDIN_FILENO) >= 0 && dup2(null_fd, STDOUT_FILENO) >= 0 &&
+		(spawn->sock == WIRE_SOCKET_FD ? fcntl(spawn->sock, F_SETFD, 0)
+					       : dup2(spawn->sock, WIRE_SOCKET_FD)) >= 0) {
+		execve(spawn->path, argv, env);
+	}
+	refuse(spawn->sock, spawn->path);
+	_exit(EXIT_OURS);
+}
+
+/* posix_spawn(3) has us wait until the program begins, milliseconds of an attach. */
 static int start(struct helper *helper, const char *name, struct error *err)
 {
+	struct spawn *spawn = &spawns[n_spawns];
 	char path[PATH_MAX];
 	int pair[2];
 
 	helper->name = name;
+	if (n_spawns == SPAWNS_MAX) {
+		return error_set(err, EAGAIN, "start %s", name);
+	}
 	int r = helper_path(name, path, err);
 	if (r < 0) {
 		return r;
 	}
+	n_spawns++;
+	spawn->path = strdup(path);
+	if (spawn->path == NULL) {
+		return error_set(err, ENOMEM, "start %s", name);
+	}
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0) {
 		return error_set(err, errno, "socketpair");
 	}
-	r = spawn(path, pair[1], &helper->pid);
+	spawn->sock = pair[1];
+	helper->pid = clone(
+		become_helper, spawn->stack + sizeof(spawn->stack), CLONE_VM | SIGCHLD, spawn);
+	int code = errno;
 	close(pair[1]);
-	if (r < 0) {
+	if (helper->pid < 0) {
 		close(pair[0]);
 		helper->pid = 0;
-		return error_set(err, -r, "start %s", path);
+		return error_set(err, code, "start %s", spawn->path);
 	}
 	helper->sock = pair[0];
 	helper->pidfd = (int)syscall(SYS_pidfd_open, helper->pid, 0);
@@ -123,6 +154,20 @@ void helper_end_early(void)
 	for (size_t i = 0; i < EARLY_MAX; i++) {
 		helper_stop(&early[i]);
 	}
+}
+
+int helper_tell(struct helper *helper, enum wire_type type, void *message, size_t size,
+	const int *fds, size_t n_fds, struct error *err)
+{
+	struct wire_ready ready;
+	int r = wire_send(helper->sock, type, message, size, fds, n_fds);
+
+	if (r == -EPIPE) {
+		/* It has ended: its last word says why. */
+		r = wire_receive(helper->sock, WIRE_READY, &ready, sizeof(ready), NULL, 0, err);
+		return error_wrap(err, "%s", helper->name);
+	}
+	return r < 0 ? error_set(err, -r, "start %s", helper->name) : 0;
 }
 
 int helper_ready(struct helper *helper, struct error *err)

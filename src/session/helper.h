@@ -9,6 +9,7 @@
 #include <sys/types.h>
 
 #include "base/error.h"
+#include "base/wire.h"
 
 struct helper {
 	const char *name;
@@ -37,6 +38,10 @@ void helper_start_early(const char *name);
 
 /* Ends those that were started early and not taken. */
 void helper_end_early(void);
+
+/* Sends it the MESSAGE of its start. Where it has ended, ERR has its own words. */
+int helper_tell(struct helper *helper, enum wire_type type, void *message, size_t size,
+	const int *fds, size_t n_fds, struct error *err);
 
 /* Waits for its WIRE_READY. */
 int helper_ready(struct helper *helper, struct error *err);

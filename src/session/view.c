@@ -123,9 +123,8 @@ int view_start(struct view *view, enum wire_view kind, int root_fd, bool read_on
 		return r;
 	}
 	int fds[] = { device, root_fd, tools_fd };
-	r = wire_send(view->helper.sock, WIRE_FS_START, &start, sizeof(start), fds,
-		kind == WIRE_VIEW_HOST ? 3 : 2);
-	return r < 0 ? error_set(err, -r, "start sallyport-fs") : 0;
+	return helper_tell(&view->helper, WIRE_FS_START, &start, sizeof(start), fds,
+		kind == WIRE_VIEW_HOST ? 3 : 2, err);
 }
 
 int view_start_native(struct view *view, int root_fd, struct error *err)
