@@ -82,13 +82,14 @@ static int command(int argc, char **argv, bool views,
 		begun = status == 0;
 	}
 	if (status == 0) {
-		struct profile lifted = profile;
+		struct profile lifted;
+		bool lifts = options.without != NULL;
 
-		if (options.without != NULL) {
+		if (lifts) {
 			lifted = lift(&profile, &options.lifted);
 			lifted.throw_away = false;
 		}
-		status = run(&lifted, &options.session, &err);
+		status = run(lifts ? &lifted : &profile, &options.session, &err);
 	}
 	session_end_early();
 	/* What is not whole of a recording is worth a word, not the program's status. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Docker: asked over its socket; where that doesn't answer, its state files. Rootless daemons of
- * users are asked too, for processes of these users only.
+ * Docker: asked over its socket, of what is wanted alone where that is known; where that doesn't
+ * answer, its state files. Rootless daemons of users are asked too, for processes of these users
+ * only.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -97,12 +98,62 @@ static int ask_for_one(struct roll *roll, const struct daemon *daemon, const cha
 	return add_inspected(roll, inspect, "Id", &found);
 }
 
+/* Does NAME, the daemon's for a container ("/web"), say what is WANTED? */
+static bool is_called(const char *name, const char *wanted)
+{
+	if (name == NULL) {
+		return false;
+	}
+	name += *name == '/';
+	_cleanup_free_ char *pod_name = oci_kubernetes_name(name);
+
+	return str_equal(pod_name != NULL ? pod_name : name, wanted);
+}
+
+/* May the roll want what ENTRY, of the daemon's list, tells of? Each that it does costs a request.
+ */
+static bool is_wanted(const struct roll *roll, const char *id, struct json_object *entry)
+{
+	struct json_object *names = json_at(entry, "Names", json_type_array);
+	bool wanted = roll->wanted == NULL || names == NULL || str_starts_with(id, roll->wanted);
+
+	for (size_t i = 0; !wanted && i < json_object_array_length(names); i++) {
+		wanted = is_called(
+			json_object_get_string(json_object_array_get_idx(names, i)), roll->wanted);
+	}
+	return wanted;
+}
+
+/* Docker's names have these characters: what is wanted goes into a path. */
+static bool is_name(const char *name)
+{
+	static const char characters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+					 "0123456789_.-";
+
+	return name != NULL && name[0] != '.' && strspn(name, characters) == strlen(name);
+}
+
+/* Whether the daemon knows what the roll wants by that name: one request, where its list takes it
+ * longer the more containers there are. A negative errno where it does not answer. */
+static int ask_by_name(struct roll *roll, const struct daemon *daemon)
+{
+	size_t before = roll->list.count;
+	int r = is_name(roll->wanted) ? ask_for_one(roll, daemon, roll->wanted) : 0;
+
+	/* "Multiple IDs found": the list tells which. */
+	return r == -EPROTO ? 0 : r < 0 ? r : roll->list.count > before;
+}
+
 /* Returns 0 where the daemon answered, else a negative errno. */
 static int ask(struct roll *roll, const struct place *place, const char *socket, int timeout_ms,
 	struct error *err)
 {
 	const struct daemon daemon = { place, socket, clock_ms() + timeout_ms };
 	uid_t peer;
+	int known = ask_by_name(roll, &daemon);
+	if (known != 0) {
+		return known > 0 ? 0 : known;
+	}
 	_cleanup_json_ struct json_object *list =
 		http_get_json(place, socket, "/containers/json?all=1", TIMEOUT_MS, &peer, err);
 
@@ -113,8 +164,10 @@ static int ask(struct roll *roll, const struct place *place, const char *socket,
 		return error_set(err, EPROTO, "%s: no list of containers", socket);
 	}
 	for (size_t i = 0; i < json_object_array_length(list) && i < ROLL_MAX; i++) {
-		const char *id = json_string_at(json_object_array_get_idx(list, i), "Id");
-		int r = is_id(id) ? ask_for_one(roll, &daemon, id) : 0;
+		struct json_object *entry = json_object_array_get_idx(list, i);
+		const char *id = json_string_at(entry, "Id");
+		int r = is_id(id) && is_wanted(roll, id, entry) ? ask_for_one(roll, &daemon, id)
+								: 0;
 
 		if (r < 0) {
 			return error_set(err, -r, "%s: container %.12s", socket, id);

@@ -15,6 +15,9 @@
 #define ROLL_USERS_MAX 2048 /* of them, those of users: they can't crowd out the system's */
 
 struct roll {
+	/* A name or the beginning of an id: what can't be meant by it may be left out where looking
+	 * at it costs. NULL: all containers are. */
+	const char *wanted;
 	struct target_list list;
 	size_t room;
 	size_t of_users; /* entries */

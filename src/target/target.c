@@ -110,9 +110,11 @@ static void narrow(struct target_list *list, const char *engine)
 	list->count = kept;
 }
 
-int target_list(struct target_list *list, const char *engine, char **warnings, struct error *err)
+/* As target_list(), but what can't be meant by WANTED (NULL: none is named) may be missing. */
+static int list_wanted(struct target_list *list, const char *wanted, const char *engine,
+	char **warnings, struct error *err)
 {
-	struct roll roll = { 0 };
+	struct roll roll = { .wanted = wanted };
 
 	*list = (struct target_list){ 0 };
 	*warnings = NULL;
@@ -133,6 +135,11 @@ int target_list(struct target_list *list, const char *engine, char **warnings, s
 	roll.warnings = NULL;
 	roll_finish(&roll);
 	return 0;
+}
+
+int target_list(struct target_list *list, const char *engine, char **warnings, struct error *err)
+{
+	return list_wanted(list, NULL, engine, warnings, err);
 }
 
 /* The target of LIST that is named, or whose init or other process is the pid that NAME is. */
@@ -192,9 +199,22 @@ static void explain_unknown(const char *engine, const char *warnings, struct err
 		warnings != NULL ? warnings : "");
 }
 
-int target_resolve(struct target *out, const char *name, const char *engine, struct error *err)
+/* NAME among all, or among those at least that can be meant by WANTED. */
+static int find(struct target *out, const char *name, const char *wanted, const char *engine,
+	char **warnings, struct error *err)
 {
 	struct target_list list;
+	int r = list_wanted(&list, wanted, engine, warnings, err);
+
+	if (r == 0) {
+		r = pick(out, &list, name, engine, err);
+		target_list_finish(&list);
+	}
+	return r;
+}
+
+int target_resolve(struct target *out, const char *name, const char *engine, struct error *err)
+{
 	_cleanup_free_ char *warnings = NULL;
 	uint64_t number;
 	int r;
@@ -209,10 +229,14 @@ int target_resolve(struct target *out, const char *name, const char *engine, str
 		}
 		r = pid_target(out, (pid_t)number, false, err);
 	} else {
-		r = target_list(&list, engine, &warnings, err);
-		if (r == 0) {
-			r = pick(out, &list, name, engine, err);
-			target_list_finish(&list);
+		/* A number is a pid, mostly, of whichever container. */
+		bool may_be_pid = str_to_u64(name, INT32_MAX, &number) == 0;
+
+		r = find(out, name, may_be_pid ? NULL : name, engine, &warnings, err);
+		if (r == -ENOENT && !may_be_pid) {
+			/* The error names those that there are. */
+			free(steal_pointer(&warnings));
+			r = find(out, name, NULL, engine, &warnings, err);
 		}
 		if (r == -ENOENT) {
 			explain_unknown(engine, warnings, err);

@@ -76,6 +76,23 @@ options()
 	lacks "$1: nor our umask, limit or folder" "$out" "call.umask=0077|=99 |=/tmp/sp-test"
 }
 
+# What the daemon is asked by, where it has another container too.
+docker_names()
+{
+	local id other=$NAME-2
+	id=$(docker inspect -f '{{.Id}}' "$NAME")
+	docker run -d --network none --name "$other" sp-test:1 "${INIT[@]}" >/dev/null
+	is "$1: by its name" "$("$SALLYPORT" exec "$NAME" -- /bin/hostname 2>&1)" "${id:0:12}"
+	is "$1: by its id" "$("$SALLYPORT" exec "$id" -- /bin/hostname 2>&1)" "${id:0:12}"
+	is "$1: by the beginning of its id" "$("$SALLYPORT" exec "${id:0:8}" -- /bin/hostname 2>&1)" "${id:0:12}"
+	is "$1: by its pid" "$("$SALLYPORT" exec "$PID" -- /bin/hostname 2>&1)" "${id:0:12}"
+	lacks "$1: the other one is another" "$("$SALLYPORT" exec "$other" -- /bin/hostname 2>&1)" "${id:0:12}"
+	docker stop -t 0 "$other" >/dev/null
+	matches "$1: one that is stopped" "$("$SALLYPORT" exec "$other" -- /bin/true 2>&1)" "$other .docker. is not running"
+	docker rm -f "$other" >/dev/null
+	matches "$1: of an unknown one the running are told" "$("$SALLYPORT" exec "$other" -- /bin/true 2>&1)" \
+		"unknown container \"$other\" .running: .*$NAME"
+}
 
 head -c 3000000 /dev/urandom >"$T/binary"
 for engine in $ENGINES; do
@@ -93,6 +110,7 @@ for engine in $ENGINES; do
 	esac
 	case $engine in
 	docker | runc | runc_userns | unshare)
+		[ "$engine" != docker ] || docker_names docker
 		signals "$engine"
 		options "$engine"
 		;;
