@@ -10,25 +10,7 @@
 
 #include "base/cleanup.h"
 #include "fs/fs.h"
-
-static const char *const synthetic_names[FS_SYNTHETICS] = {
-	[FS_SYNTHETIC_CONTAINER] = "c",
-	[FS_SYNTHETIC_PRIVATE] = ".sallyport",
-};
-
-/* The synthetic directory that NAME in PARENT is, or NULL. */
-static struct inode *synthetic_at(struct fs *fs, const struct inode *parent, const char *name)
-{
-	if (fs->container || parent != fs->inodes.root) {
-		return NULL;
-	}
-	for (int i = 0; i < FS_SYNTHETICS; i++) {
-		if (strcmp(name, synthetic_names[i]) == 0) {
-			return fs->synthetic[i];
-		}
-	}
-	return NULL;
-}
+#include "fs/root.h"
 
 static void fill_entry(
 	struct fs *fs, struct inode *inode, const struct statx *stx, struct fuse_entry_param *entry)
@@ -102,7 +84,7 @@ static int look_up(
 int name_lookup_entry(
 	struct fs *fs, struct inode *parent, const char *name, struct fuse_entry_param *entry)
 {
-	struct inode *synthetic = synthetic_at(fs, parent, name);
+	struct inode *synthetic = root_synthetic(fs, parent, name);
 	struct statx stx;
 
 	if (synthetic != NULL) {
@@ -113,7 +95,14 @@ int name_lookup_entry(
 		return 0;
 	}
 	entry->entry_timeout = 0;
-	return parent->synthetic ? -ENOENT : look_up(fs, parent, name, entry);
+	int r = parent->synthetic ? -ENOENT : look_up(fs, parent, name, entry);
+
+	/* Nothing can be promised of /proc, which would be looked up for each path that leads
+	 * there. */
+	if (r == 0 && S_ISDIR(entry->attr.st_mode) && root_is_hidden(fs, parent, name)) {
+		entry->entry_timeout = FS_FOREVER;
+	}
+	return r;
 }
 
 /* Ends a request that makes or finds a name: R is 0 or a negative errno. */
@@ -279,7 +268,7 @@ static void make_name(fuse_req_t req, fuse_ino_t parent, const char *name,
 	}
 	struct fs *fs = change.fs;
 
-	r = synthetic_at(fs, change.parent, name) != NULL ? -EEXIST : 0;
+	r = root_synthetic(fs, change.parent, name) != NULL ? -EEXIST : 0;
 	if (r == 0) {
 		r = name_owner(fs, change.fd, &caller, &uid, &gid);
 	}
@@ -332,7 +321,7 @@ void name_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t parent, const char *na
 	}
 	int fd = inode_fd_get(&fs->inodes, inode);
 
-	r = synthetic_at(fs, change.parent, name) != NULL ? -EEXIST : fd < 0 ? fd : 0;
+	r = root_synthetic(fs, change.parent, name) != NULL ? -EEXIST : fd < 0 ? fd : 0;
 	if (r == 0) {
 		r = linkat(fd, "", change.fd, name, AT_EMPTY_PATH) == 0 ? 0 : -errno;
 	}
@@ -386,7 +375,7 @@ static void remove_name(fuse_req_t req, fuse_ino_t parent, const char *name, int
 	}
 	struct fs *fs = change.fs;
 
-	if (synthetic_at(fs, change.parent, name) != NULL) {
+	if (root_synthetic(fs, change.parent, name) != NULL) {
 		r = EBUSY;
 	} else {
 		struct inode *inode = hold_at(fs, change.fd, name);
@@ -470,8 +459,8 @@ void name_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t
 	struct fs *fs = from.fs;
 
 	from.own.part = from.parent == to.parent;
-	if (synthetic_at(fs, from.parent, name) != NULL ||
-		synthetic_at(fs, to.parent, newname) != NULL) {
+	if (root_synthetic(fs, from.parent, name) != NULL ||
+		root_synthetic(fs, to.parent, newname) != NULL) {
 		r = -EBUSY;
 	} else if (flags & RENAME_WHITEOUT) {
 		/* makes a node, in somebody's name */
