@@ -32,7 +32,8 @@ void cli_trail_describe(struct cli_trail *t, const struct target *target);
 /* And its label. */
 void cli_trail_label(struct cli_trail *t, const struct profile *profile);
 
-/* Records that the session begins; where that has to be and can't, a negative errno. */
+/* Records that the session begins, SYNC as audit_begin() has it; where that has to be and can't, a
+ * negative errno. */
 int cli_trail_begin(
 	struct cli_trail *t, const struct options *options, bool sync, struct error *err);
 

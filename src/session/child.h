@@ -24,8 +24,8 @@ pid_t child_fork(const struct namespaces *ns, struct error *err);
  * A child like that of child_fork(), which shares our memory until it executes a program, where
  * fork(2) would have the kernel copy each page that either of us touches next. It runs BODY, which
  * makes it the leader of a session, at the same time as we go on: it changes nothing that is ours
- * and allocates nothing, and DATA lives until it has executed or ended. One at a time. Returns its
- * pid in our namespace, or a negative errno.
+ * and allocates nothing, and DATA lives until it has executed or ended. One at a time. We are not
+ * dumpable any more (PR_SET_DUMPABLE). Returns its pid in our namespace, or a negative errno.
  */
 pid_t child_share(
 	const struct namespaces *ns, int (*body)(void *data), void *data, struct error *err);
