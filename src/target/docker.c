@@ -151,8 +151,11 @@ static int ask(struct roll *roll, const struct place *place, const char *socket,
 	const struct daemon daemon = { place, socket, clock_ms() + timeout_ms };
 	uid_t peer;
 	int known = ask_by_name(roll, &daemon);
-	if (known != 0) {
-		return known > 0 ? 0 : known;
+	if (known < 0) {
+		return error_set(err, -known, "%s: container %.64s", socket, roll->wanted);
+	}
+	if (known > 0) {
+		return 0;
 	}
 	_cleanup_json_ struct json_object *list =
 		http_get_json(place, socket, "/containers/json?all=1", TIMEOUT_MS, &peer, err);
