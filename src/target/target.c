@@ -79,6 +79,24 @@ static bool was_asked(size_t i, const char *engine)
 	return false;
 }
 
+/* An engine of the system's has told of what is wanted, and it runs: nobody need look for it in the
+ * cgroups of all processes. */
+static bool is_told(const struct roll *roll)
+{
+	const struct target_list *list = &roll->list;
+
+	for (size_t i = 0; roll->wanted != NULL && i < list->count; i++) {
+		const struct target *target = &list->targets[i];
+
+		if (target->owner == 0 && target->pid != 0 &&
+			(str_equal(target->name, roll->wanted) ||
+				str_equal(target->id, roll->wanted))) {
+			return true;
+		}
+	}
+	return false;
+}
+
 /* Fills ROLL by ENGINE's listers, or by all, each once. */
 static void gather(struct roll *roll, const char *engine)
 {
@@ -90,7 +108,7 @@ static void gather(struct roll *roll, const char *engine)
 			roll_warn(roll, "%s: %s", engines[i].name, err.message);
 		}
 	}
-	if (!str_equal(engine, "pid") && cgroup_list(roll, &err) < 0) {
+	if (!str_equal(engine, "pid") && !is_told(roll) && cgroup_list(roll, &err) < 0) {
 		roll_warn(roll, "cgroups: %s", err.message);
 	}
 }
