@@ -18,8 +18,12 @@ for unit in $units; do
 	check "$unit" "$T/build/tests/unit/$unit"
 done
 
-# needs PROGRAM LIBRARY: it is linked with it
-needs() { readelf -d "$1" | grep -q "NEEDED.*\[$2\.so"; }
+# needs PROGRAM LIBRARY: it is linked with it, or has it in itself
+declare -A function_of=([libaudit]=audit_open [libselinux]=setexeccon_raw [libapparmor]=aa_change_onexec)
+needs()
+{
+	readelf -d "$1" | grep -q "NEEDED.*\[$2\.so" || nm "$1" 2>/dev/null | grep -q " [Tt] ${function_of[$2]}\$"
+}
 is "nothing of it needs them" "$(for program in $programs; do for library in $LIBRARIES; do
 		! needs "$HELPERS/$program" "$library" || echo "$program $library"
 	done; done)" ""

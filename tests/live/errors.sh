@@ -120,7 +120,7 @@ for command in exec attach; do
 		"${run[@]}" -w /nosuch "$N-web" -- $c/bin/true
 	says "$command: --workdir is a file" 125 'enter the directory /etc/plain of the container: Not a directory' \
 		"${run[@]}" -w /etc/plain "$N-web" -- $c/bin/true
-	says "$command: --workdir too long" 125 'File name too long' "${run[@]}" -w "/$LONG" "$N-web" -- $c/bin/true
+	says "$command: --workdir too long" 125 'File ?name too long' "${run[@]}" -w "/$LONG" "$N-web" -- $c/bin/true
 	says "$command: not found" 127 "cannot execute $c/bin/nosuch.*: No such file or directory" "${run[@]}" "$N-web" -- $c/bin/nosuch
 	says "$command: not executable" 126 "cannot execute $c/etc/plain.*: Permission denied" "${run[@]}" "$N-web" -- $c/etc/plain
 	says "$command: a directory" 126 "cannot execute $c/etc.*: Permission denied" "${run[@]}" "$N-web" -- $c/etc

@@ -76,7 +76,7 @@ lacks "and not told any more" "$(verify)" 'cut off'
 # While sessions write, and rotate.
 restore
 for job in 1 2 3; do
-	attach "$init" -- sh -c 'for i in $(seq 120); do /c/bin/true $i; done' >/dev/null 2>&1 &
+	attach "$init" -- sh -c 'for i in $(seq 300); do /c/bin/true $i; done' >/dev/null 2>&1 &
 	jobs[job]=$!
 done
 bad=
