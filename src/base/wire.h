@@ -22,6 +22,8 @@
 #define WIRE_WHY_PATH WIRE_DIRECTORY "/why"
 #define WIRE_ASK_PATH WIRE_DIRECTORY "/ask" /* the socket of who runs sallyport why for it */
 #define WIRE_CONTAINER_PATH "/c"	    /* the container view */
+/* What of the host's a session hides by mounts of its own. */
+#define WIRE_OWN_MOUNTS "/dev", "/proc", "/sys"
 
 #define WIRE_SOCKET_FD 3 /* where a helper program finds its socket to the front */
 

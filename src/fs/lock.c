@@ -49,7 +49,7 @@ struct lock_wait {
 	int64_t until;	   /* monotonic ms; 0: for ever */
 };
 
-/* All below, down to lock_init(), with the waiter's lock held. */
+/* All below, down to lock_init(), with the waiter's lock held, but for what the threads run. */
 
 static struct lock_owner *find_owner(const struct inode *inode, uint64_t owner)
 {

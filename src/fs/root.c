@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "base/wire.h"
 #include "fs/fs.h"
 
 static const char *const synthetic_names[FS_SYNTHETICS] = {
@@ -11,11 +12,16 @@ static const char *const synthetic_names[FS_SYNTHETICS] = {
 	[FS_SYNTHETIC_PRIVATE] = ".sallyport",
 };
 
-static const char *const hidden[] = { "dev", "proc", "sys" };
+static const char *const hidden[] = { WIRE_OWN_MOUNTS };
+
+static bool is_host_root(const struct fs *fs, const struct inode *inode)
+{
+	return !fs->container && inode == fs->inodes.root;
+}
 
 struct inode *root_synthetic(struct fs *fs, const struct inode *parent, const char *name)
 {
-	if (fs->container || parent != fs->inodes.root) {
+	if (!is_host_root(fs, parent)) {
 		return NULL;
 	}
 	for (int i = 0; i < FS_SYNTHETICS; i++) {
@@ -28,11 +34,11 @@ struct inode *root_synthetic(struct fs *fs, const struct inode *parent, const ch
 
 bool root_is_hidden(const struct fs *fs, const struct inode *parent, const char *name)
 {
-	if (fs->container || parent != fs->inodes.root) {
+	if (!is_host_root(fs, parent)) {
 		return false;
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(hidden); i++) {
-		if (strcmp(name, hidden[i]) == 0) {
+		if (strcmp(name, hidden[i] + 1) == 0) {
 			return true;
 		}
 	}

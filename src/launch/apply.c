@@ -357,7 +357,6 @@ static int apply_capability_sets(const struct plan *plan, uint64_t permitted, st
 	}
 	for (int cap = 0; cap < 64; cap++) {
 		bool wanted = (plan->cap_bounding >> cap & 1) != 0;
-		/* What is not there can be dropped, too. */
 		r = prctl(wanted ? PR_CAPBSET_READ : PR_CAPBSET_DROP, cap, 0, 0, 0);
 
 		/* Past the kernel's last one. Each kernel that has close_range(2), as this program

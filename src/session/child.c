@@ -19,25 +19,16 @@
 
 #define CHILD_STACK 65536
 
-/* What the container's pid namespace is entered for: PID's are those of fork(2). */
-typedef pid_t birth(int (*body)(void *), void *data);
-
-static pid_t by_fork(int (*body)(void *), void *data)
-{
-	return fork();
-}
-
-/* Shares our memory, on a stack of its own. */
-static pid_t by_clone(int (*body)(void *), void *data)
+/* Runs BODY in our memory, on a stack of its own. */
+static pid_t share(int (*body)(void *), void *data)
 {
 	static _Alignas(16) char stack[CHILD_STACK];
 
 	return clone(body, stack + sizeof(stack), CLONE_VM | SIGCHLD, data);
 }
 
-/* GIVE_BIRTH in the target's pid namespace: only children are in another one by setns(2). */
-static pid_t bear(const struct namespaces *ns, birth *give_birth, int (*body)(void *), void *data,
-	struct error *err)
+/* A child in the target's pid namespace, by fork(2) or, where there is a BODY, by share(). */
+static pid_t bear(const struct namespaces *ns, int (*body)(void *), void *data, struct error *err)
 {
 	_cleanup_close_ int own = open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC);
 	const struct namespace *pid_ns = &ns->ns[NAMESPACE_PID];
@@ -48,12 +39,12 @@ static pid_t bear(const struct namespaces *ns, birth *give_birth, int (*body)(vo
 	if (!pid_ns->shared && setns(pid_ns->fd, CLONE_NEWPID) < 0) {
 		return error_set(err, errno, "join the container's pid namespace");
 	}
-	pid_t pid = give_birth(body, data);
+	pid_t pid = body != NULL ? share(body, data) : fork();
 	int code = errno;
 	if (pid == 0) {
 		return 0;
 	}
-	/* Later ones shall be in ours. */
+	/* Only children are in another namespace by setns; later ones shall be in ours. */
 	if (!pid_ns->shared && setns(own, CLONE_NEWPID) < 0) {
 		log_error(
 			"cannot come back from the container's pid namespace: %s", strerror(errno));
@@ -68,7 +59,7 @@ static pid_t bear(const struct namespaces *ns, birth *give_birth, int (*body)(vo
 
 pid_t child_fork(const struct namespaces *ns, struct error *err)
 {
-	pid_t pid = bear(ns, by_fork, NULL, NULL, err);
+	pid_t pid = bear(ns, NULL, NULL, err);
 
 	if (pid == 0) {
 		setsid();
@@ -84,7 +75,7 @@ pid_t child_share(
 	 * ended all who share the memory (zap_threads(), fs/coredump.c); or look into it.
 	 */
 	prctl(PR_SET_DUMPABLE, 0);
-	return bear(ns, by_clone, body, data, err);
+	return bear(ns, body, data, err);
 }
 
 void child_end(pid_t pid, int timeout_ms)

@@ -156,26 +156,24 @@ void helper_end_early(void)
 	}
 }
 
-int helper_tell(struct helper *helper, enum wire_type type, void *message, size_t size,
-	const int *fds, size_t n_fds, struct error *err)
-{
-	struct wire_ready ready;
-	int r = wire_send(helper->sock, type, message, size, fds, n_fds);
-
-	if (r == -EPIPE) {
-		/* It has ended: its last word says why. */
-		r = wire_receive(helper->sock, WIRE_READY, &ready, sizeof(ready), NULL, 0, err);
-		return error_wrap(err, "%s", helper->name);
-	}
-	return r < 0 ? error_set(err, -r, "start %s", helper->name) : 0;
-}
-
 int helper_ready(struct helper *helper, struct error *err)
 {
 	struct wire_ready ready;
 	int r = wire_receive(helper->sock, WIRE_READY, &ready, sizeof(ready), NULL, 0, err);
 
 	return r < 0 ? error_wrap(err, "%s", helper->name) : 0;
+}
+
+int helper_tell(struct helper *helper, enum wire_type type, void *message, size_t size,
+	const int *fds, size_t n_fds, struct error *err)
+{
+	int r = wire_send(helper->sock, type, message, size, fds, n_fds);
+
+	if (r == -EPIPE) {
+		/* It has ended: its last word says why. */
+		return helper_ready(helper, err);
+	}
+	return r < 0 ? error_set(err, -r, "start %s", helper->name) : 0;
 }
 
 void helper_end(struct helper *helper)

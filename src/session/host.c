@@ -18,7 +18,7 @@
 #include "session/mounts.h"
 
 /* The session has its own there: world_enter(). */
-static const char *const own[] = { WIRE_CONTAINER_PATH, WIRE_DIRECTORY, "/dev", "/proc", "/sys" };
+static const char *const own[] = { WIRE_CONTAINER_PATH, WIRE_DIRECTORY, WIRE_OWN_MOUNTS };
 
 int host_start(struct view *view, struct error *err)
 {

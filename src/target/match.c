@@ -34,6 +34,11 @@ static bool (*const rules[])(const struct target *target, const char *name) = {
 	by_prefix,
 };
 
+bool match_is_named(const struct target *target, const char *name)
+{
+	return by_name(target, name) || by_id(target, name);
+}
+
 static unsigned int min3(unsigned int a, unsigned int b, unsigned int c)
 {
 	unsigned int ab = a < b ? a : b;

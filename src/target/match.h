@@ -5,6 +5,8 @@
 #ifndef TARGET_MATCH_H
 #define TARGET_MATCH_H
 
+#include <stdbool.h>
+
 #include "target/target.h"
 
 #define MATCH_PREFIX_MIN 4 /* characters of an id */
@@ -16,6 +18,9 @@
  * nearest names; -EINVAL where several are, with an error that lists them.
  */
 int match_find(const struct target_list *list, const char *name, size_t *index, struct error *err);
+
+/* Is NAME TARGET's name, or its whole id? */
+bool match_is_named(const struct target *target, const char *name);
 
 /* Number of insertions, deletions, replacements and swaps of neighbours between A and B, of which
  * at most 64 bytes are looked at. */

@@ -89,8 +89,7 @@ static bool is_told(const struct roll *roll)
 		const struct target *target = &list->targets[i];
 
 		if (target->owner == 0 && target->pid != 0 &&
-			(str_equal(target->name, roll->wanted) ||
-				str_equal(target->id, roll->wanted))) {
+			match_is_named(target, roll->wanted)) {
 			return true;
 		}
 	}

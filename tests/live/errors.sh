@@ -113,6 +113,9 @@ says "its group unknown" 125 '--user root:tty: the container has no group "tty"'
 says "--user empty" 125 'it should be USER\[:GROUP\]' "$S" attach -u : "$N-web" -- true
 says "--share of what is not there" 125 '--share /nosuch: No such file or directory' "$S" attach --share /nosuch "$N-web" -- true
 says "--share of a name that is too long" 125 "--share /n+\\.\\.\\.: File name too long$" "$S" attach --share "/$LONG" "$N-web" -- true
+# The launcher says this, in the words of the C library that it was built with.
+too_long=$(grep -aoEm1 'File ?name too long' "$(dirname "$(realpath "$SALLYPORT")")/sallyport-launch" | head -n 1)
+check "the launcher has words for that" test -n "$too_long"
 for command in exec attach; do
 	c=$([ "$command" = exec ] || echo /c)
 	run=("$S" "$command")
@@ -120,7 +123,7 @@ for command in exec attach; do
 		"${run[@]}" -w /nosuch "$N-web" -- $c/bin/true
 	says "$command: --workdir is a file" 125 'enter the directory /etc/plain of the container: Not a directory' \
 		"${run[@]}" -w /etc/plain "$N-web" -- $c/bin/true
-	says "$command: --workdir too long" 125 'File ?name too long' "${run[@]}" -w "/$LONG" "$N-web" -- $c/bin/true
+	says "$command: --workdir too long" 125 "$too_long" "${run[@]}" -w "/$LONG" "$N-web" -- $c/bin/true
 	says "$command: not found" 127 "cannot execute $c/bin/nosuch.*: No such file or directory" "${run[@]}" "$N-web" -- $c/bin/nosuch
 	says "$command: not executable" 126 "cannot execute $c/etc/plain.*: Permission denied" "${run[@]}" "$N-web" -- $c/etc/plain
 	says "$command: a directory" 126 "cannot execute $c/etc.*: Permission denied" "${run[@]}" "$N-web" -- $c/etc
