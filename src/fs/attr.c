@@ -135,10 +135,10 @@ static void reply_attr(fuse_req_t req, struct fs *fs, const struct statx *stx, d
 	fuse_reply_attr(req, &st, seconds);
 }
 
-void attr_consider(struct fs *fs, struct inode *inode)
+void attr_consider(struct fs *fs, struct inode *inode, unsigned weight)
 {
 	struct look look;
-	int fd = watch_worth(fs, inode) ? inode_fd_get(&fs->inodes, inode) : -1;
+	int fd = watch_worth(fs, inode, weight) ? inode_fd_get(&fs->inodes, inode) : -1;
 
 	if (fd >= 0) {
 		watch_look(fs, inode, fd, 0, &look);
@@ -153,7 +153,7 @@ void attr_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	struct look look;
 	struct statx stx;
 
-	attr_consider(fs, inode);
+	attr_consider(fs, inode, 1);
 	watch_look_at(fs, inode, &look);
 	int r = attr_statx(fs, inode, &stx);
 	double seconds = watch_promise_attr(fs, inode, &look, r == 0 ? &stx : NULL);

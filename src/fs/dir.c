@@ -11,6 +11,7 @@
 
 #include "base/cleanup.h"
 #include "fs/fs.h"
+#include "fs/kind.h"
 #include "fs/watch_table.h"
 
 #define BUFFER_SIZE 32768
@@ -64,7 +65,7 @@ static int open_real(struct fs *fs, struct inode *dir, const struct caller *call
 	if (path_fd < 0) {
 		return path_fd;
 	}
-	*pseudo = pseudo_is(dir, path_fd);
+	*pseudo = kind_of(dir, path_fd) == KIND_PSEUDO;
 	if (r < 0 && *pseudo) {
 		inode_fd_put(&fs->inodes, dir);
 		return r;
@@ -307,7 +308,7 @@ static bool add(struct listing *list, struct inode *parent, const char *name, ui
 		}
 		/* one that can't be looked up is listed all the same, without its attributes */
 		if (!list->promising || is_dots(name) ||
-			name_lookup_entry(list->fs, parent, name, &entry) < 0) {
+			lookup_entry(list->fs, parent, name, &entry) < 0) {
 			memset(&entry, 0, sizeof(entry));
 			entry.attr.st_ino = ino;
 			entry.attr.st_mode = (mode_t)type << 12;

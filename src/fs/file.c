@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Open files. */
+/* Opening and making files. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -10,9 +10,7 @@
 #include "base/cleanup.h"
 #include "base/str.h"
 #include "fs/fs.h"
-
-/* Below this, copying costs less than splicing. */
-#define SPLICE_MIN 16384
+#include "fs/kind.h"
 
 /* A file changed this recently could change again without a new ctime: clocks tick coarsely. */
 #define CTIME_GRAIN_NS 100000000
@@ -117,7 +115,7 @@ static bool may_keep_cache(struct fs *fs, struct file *file)
 	if (statx(file->path_fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS, &stx) != 0) {
 		return false;
 	}
-	pthread_mutex_lock(&fs->inodes.lock);
+	inode_table_lock(&fs->inodes);
 	if (inode->cached_ctime.tv_sec == stx.stx_ctime.tv_sec &&
 		inode->cached_ctime.tv_nsec == stx.stx_ctime.tv_nsec &&
 		inode->cached_size == stx.stx_size) {
@@ -128,7 +126,7 @@ static bool may_keep_cache(struct fs *fs, struct file *file)
 	} else {
 		memset(&inode->cached_ctime, 0, sizeof(inode->cached_ctime));
 	}
-	pthread_mutex_unlock(&fs->inodes.lock);
+	inode_table_unlock(&fs->inodes);
 	return keep;
 }
 
@@ -137,6 +135,7 @@ static bool may_keep_cache(struct fs *fs, struct file *file)
 static struct file *handle_new(struct fs *fs, struct inode *inode, int path_fd, int flags)
 {
 	struct file *file = malloc(sizeof(*file));
+	enum kind kind = kind_of(inode, path_fd);
 
 	if (file == NULL) {
 		inode_fd_put(&fs->inodes, inode);
@@ -145,7 +144,8 @@ static struct file *handle_new(struct fs *fs, struct inode *inode, int path_fd, 
 	*file = (struct file){ .fd = -1,
 		.path_fd = path_fd,
 		.flags = flags,
-		.pseudo = pseudo_is(inode, path_fd),
+		.pseudo = kind == KIND_PSEUDO,
+		.local = kind == KIND_LOCAL,
 		.writable = (flags & O_ACCMODE) != O_RDONLY,
 		.inode = inode };
 	/*
@@ -165,15 +165,27 @@ static struct file *handle_new(struct fs *fs, struct inode *inode, int path_fd, 
 	return file;
 }
 
+/*
+ * Need nobody tell of the closes of FILE? They have nothing to report where it can't be written, or
+ * no write fails late; and no POSIX locks to end where there are none. Of those that come later
+ * lock.c sees to the end, in its own time: who locks a file that he writes opens it to be read,
+ * too.
+ */
+static bool closes_quietly(struct fs *fs, const struct file *file)
+{
+	bool nothing = !file->writable || (file->local && (file->flags & O_ACCMODE) == O_WRONLY);
+
+	return nothing && !file->pseudo && !lock_any(fs, file->inode);
+}
+
 /* Puts FILE into FI, what the kernel is told of the open. */
 static void hand_over(struct fs *fs, struct file *file, struct fuse_file_info *fi)
 {
 	fi->fh = (uintptr_t)file;
 	fi->direct_io = file->pseudo;
 	fi->keep_cache = file->backing_id == 0 && file->keep;
-	/* A close of what can't be written has nothing to report, and no POSIX locks to end where
-	 * there are none. Of those that come later lock.c sees to the end. */
-	fi->noflush = !file->pseudo && !file->writable && !lock_any(fs, file->inode);
+	file->quiet = closes_quietly(fs, file);
+	fi->noflush = file->quiet;
 	if (file->backing_id == 0 && !file->pseudo && !fi->keep_cache && !(file->flags & O_TRUNC)) {
 		fi->keep_cache = may_keep_cache(fs, file);
 	}
@@ -215,6 +227,10 @@ static int open_inode(
 
 	if (file == NULL) {
 		return -ENOMEM;
+	}
+	/* Who has it open looks at it without its name. */
+	if (inode_moment_end(&fs->inodes, inode)) {
+		watch_expire_attr(fs, inode, false);
 	}
 	int fd = -1;
 
@@ -295,6 +311,8 @@ static int take_new(struct fs *fs, struct inode *parent, const char *name, int *
 	entry->ino = (fuse_ino_t)(uintptr_t)inode;
 	entry->generation = 1;
 	attr_fill(fs, &stx, &entry->attr);
+	/* The open itself looks at them once more. */
+	entry->attr_timeout = inode_moment_begin(&fs->inodes, inode) ? FS_MOMENT : 0;
 	int r = inode_fd_get(&fs->inodes, inode);
 
 	struct file *file = r < 0 ? NULL : handle_new(fs, inode, r, fi->flags);
@@ -388,166 +406,4 @@ int file_tmpfile(struct fs *fs, struct inode *parent, const struct caller *calle
 
 	inode_fd_put(&fs->inodes, parent);
 	return fd < 0 ? fd : take_new(fs, NULL, NULL, &fd, fi, entry);
-}
-
-/* Reads for a caller who wants what is there now, in one read(2). */
-static void read_copy(fuse_req_t req, int fd, size_t size, off_t off)
-{
-	_cleanup_free_ char *data = malloc(size);
-
-	if (data == NULL) {
-		fuse_reply_err(req, ENOMEM);
-		return;
-	}
-	ssize_t n = pread(fd, data, size, off);
-
-	if (n < 0) {
-		fuse_reply_err(req, errno);
-		return;
-	}
-	fuse_reply_buf(req, data, (size_t)n);
-}
-
-void file_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi)
-{
-	struct fs *fs = fs_of(req);
-	struct file *file = file_of(fi);
-	struct fuse_bufvec out = FUSE_BUFVEC_INIT(size);
-	int fd = file_fd(fs, file);
-
-	if (fd < 0) {
-		fuse_reply_err(req, -fd);
-		return;
-	}
-	/* Where the kernel reads large files itself, what comes here is of small ones. */
-	if (file->pseudo || fs->passthrough.on || size < SPLICE_MIN) {
-		read_copy(req, fd, size, off);
-		return;
-	}
-	out.buf[0].flags = FUSE_BUF_IS_FD | FUSE_BUF_FD_SEEK;
-	out.buf[0].fd = fd;
-	out.buf[0].pos = off;
-	fuse_reply_data(req, &out, FUSE_BUF_SPLICE_MOVE);
-}
-
-/* One write(2) of all that came, in the caller's name: files of the kernel's look at both. */
-static ssize_t write_pseudo(struct fs *fs, fuse_req_t req, const struct file *file,
-	struct fuse_bufvec *in, size_t size, off_t off)
-{
-	struct caller caller = name_caller(req);
-	struct fuse_bufvec copy = FUSE_BUFVEC_INIT(size);
-	_cleanup_free_ char *data = malloc(size != 0 ? size : 1);
-	uint32_t uid, gid;
-
-	if (data == NULL) {
-		return -ENOMEM;
-	}
-	copy.buf[0].mem = data;
-	ssize_t n = fuse_buf_copy(&copy, in, 0);
-
-	if (n < 0 || !ids_outside(&fs->uids, caller.uid, &uid) ||
-		!ids_outside(&fs->gids, caller.gid, &gid)) {
-		return n < 0 ? n : -EOVERFLOW;
-	}
-	identity_assume_fully(&fs->identity, uid, gid);
-	n = pwrite(file->fd, data, (size_t)n, off);
-	n = n < 0 ? -errno : n;
-	identity_resume(&fs->identity);
-	return n;
-}
-
-void file_write_buf(fuse_req_t req, fuse_ino_t ino, struct fuse_bufvec *in, off_t off,
-	struct fuse_file_info *fi)
-{
-	struct fs *fs = fs_of(req);
-	const struct file *file = file_of(fi);
-	size_t size = fuse_buf_size(in);
-	struct fuse_bufvec out = FUSE_BUFVEC_INIT(size);
-	ssize_t n;
-
-	if (file->pseudo) {
-		n = write_pseudo(fs, req, file, in, size, off);
-	} else {
-		out.buf[0].flags = FUSE_BUF_IS_FD | FUSE_BUF_FD_SEEK;
-		out.buf[0].fd = file->fd;
-		out.buf[0].pos = off;
-		n = fuse_buf_copy(&out, in, 0);
-	}
-	if (n < 0) {
-		fuse_reply_err(req, (int)-n);
-		return;
-	}
-	fuse_reply_write(req, (size_t)n);
-}
-
-void file_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
-{
-	struct fs *fs = fs_of(req);
-	struct file *file = file_of(fi);
-
-	lock_drop(fs, file->inode, fi->lock_owner);
-	/* a close of a duplicate is how network file systems report what failed late */
-	int copy = file->writable ? fcntl(file->fd, F_DUPFD_CLOEXEC, 0) : -1;
-	int r = copy >= 0 && close(copy) != 0 ? errno : 0;
-
-	fuse_reply_err(req, r);
-}
-
-void file_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
-{
-	struct fs *fs = fs_of(req);
-
-	lock_drop_file(fs, file_of(fi));
-	file_close(fs, file_of(fi));
-	lock_kick(fs); /* its flock went with it */
-	fuse_reply_err(req, 0);
-}
-
-void file_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_info *fi)
-{
-	int fd = file_fd(fs_of(req), file_of(fi));
-	int r = fd < 0 ? -fd : (datasync ? fdatasync(fd) : fsync(fd)) == 0 ? 0 : errno;
-
-	fuse_reply_err(req, r);
-}
-
-void file_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off, off_t length,
-	struct fuse_file_info *fi)
-{
-	int fd = file_fd(fs_of(req), file_of(fi));
-	int r = fd < 0 ? -fd : fallocate(fd, mode, off, length) == 0 ? 0 : errno;
-
-	fuse_reply_err(req, r);
-}
-
-void file_copy_range(fuse_req_t req, fuse_ino_t ino_in, off_t off_in, struct fuse_file_info *fi_in,
-	fuse_ino_t ino_out, off_t off_out, struct fuse_file_info *fi_out, size_t len, int flags)
-{
-	struct fs *fs = fs_of(req);
-	int in = file_fd(fs, file_of(fi_in));
-	int out = file_fd(fs, file_of(fi_out));
-
-	if (in < 0 || out < 0) {
-		fuse_reply_err(req, in < 0 ? -in : -out);
-		return;
-	}
-	ssize_t n = copy_file_range(in, &off_in, out, &off_out, len, (unsigned)flags);
-
-	if (n < 0) {
-		fuse_reply_err(req, errno);
-		return;
-	}
-	fuse_reply_write(req, (size_t)n);
-}
-
-void file_lseek(fuse_req_t req, fuse_ino_t ino, off_t off, int whence, struct fuse_file_info *fi)
-{
-	int fd = file_fd(fs_of(req), file_of(fi));
-	off_t r = fd < 0 ? fd : lseek(fd, off, whence);
-
-	if (r < 0) {
-		fuse_reply_err(req, fd < 0 ? -fd : errno);
-		return;
-	}
-	fuse_reply_lseek(req, r);
 }

@@ -23,7 +23,7 @@ static void forget(struct fs *fs, const struct fuse_forget_data *forgets, size_t
 	for (size_t i = 0; i < count;) {
 		struct inode *inode = NULL;
 
-		pthread_mutex_lock(&fs->inodes.lock);
+		inode_table_lock(&fs->inodes);
 		for (size_t n = 0; i < count && n < FORGET_BATCH; i++, n++) {
 			inode = fs_inode(fs, forgets[i].ino);
 			if (inode->type == S_IFDIR) {
@@ -32,7 +32,7 @@ static void forget(struct fs *fs, const struct fuse_forget_data *forgets, size_t
 			inode_forget_locked(&fs->inodes, inode, forgets[i].nlookup);
 			inode = NULL;
 		}
-		pthread_mutex_unlock(&fs->inodes.lock);
+		inode_table_unlock(&fs->inodes);
 		if (inode != NULL) {
 			forget_dir(fs, inode, forgets[i++].nlookup);
 		}

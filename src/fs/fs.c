@@ -85,7 +85,7 @@ static void init(void *data, struct fuse_conn_info *conn)
 
 static const struct fuse_lowlevel_ops operations = {
 	.init = init,
-	.lookup = name_lookup,
+	.lookup = lookup_name,
 	.forget = forget_one,
 	.forget_multi = forget_several,
 	.getattr = attr_getattr,

@@ -18,7 +18,6 @@
 #include "fs/library.h"
 #include "fs/lock.h"
 #include "fs/passthrough.h"
-#include "fs/pseudo.h"
 #include "fs/tool.h"
 #include "fs/watch.h"
 
@@ -78,7 +77,9 @@ struct file {
 	atomic_int fd; /* -1: not needed so far, see file_fd() */
 	int flags;     /* of open(2), as they came */
 	bool pseudo;   /* on a file system of the kernel's own data */
+	bool local;    /* on a local one */
 	bool writable;
+	bool quiet;	     /* its closes aren't told: no FLUSH */
 	bool keep;	     /* the pages that the kernel has */
 	int32_t backing_id;  /* 0: reads and writes come to us */
 	struct inode *inode; /* holds one use of its descriptor: */
@@ -121,18 +122,23 @@ uint64_t attr_ino(struct fs *fs, const struct statx *stx, uint64_t ino);
 uint64_t attr_synthetic_ino(unsigned n);
 /* statx(2) of INODE, which is verified to be the same still. Returns 0 or a negative errno. */
 int attr_statx(struct fs *fs, struct inode *inode, struct statx *stx);
-/* Counts a look at the directory INODE, whose attributes can be promised where it is watched. */
-void attr_consider(struct fs *fs, struct inode *inode);
+/* Counts a look of WEIGHT at the directory INODE, whose attributes can be promised where it is
+ * watched. */
+void attr_consider(struct fs *fs, struct inode *inode, unsigned weight);
 void attr_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 void attr_setattr(
 	fuse_req_t req, fuse_ino_t ino, struct stat *attr, int set, struct fuse_file_info *fi);
 void attr_statfs(fuse_req_t req, fuse_ino_t ino);
 
-/* name.c */
+/* lookup.c */
 /* Looks NAME up in PARENT and counts one more reference of the kernel's. 0 or a negative errno. */
-int name_lookup_entry(
+int lookup_entry(
 	struct fs *fs, struct inode *parent, const char *name, struct fuse_entry_param *entry);
-void name_lookup(fuse_req_t req, fuse_ino_t parent, const char *name);
+/* Ends a request that makes or finds a name: R is 0 or a negative errno. */
+void lookup_reply(fuse_req_t req, struct fs *fs, int r, const struct fuse_entry_param *entry);
+void lookup_name(fuse_req_t req, fuse_ino_t parent, const char *name);
+
+/* name.c */
 void name_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, dev_t rdev);
 void name_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode);
 void name_symlink(fuse_req_t req, const char *target, fuse_ino_t parent, const char *name);
@@ -168,7 +174,7 @@ void dir_forget(struct fs *fs, const struct inode *dir);
  * synthetic one. */
 int dir_open(fuse_req_t req, fuse_ino_t ino);
 
-/* file.c */
+/* file.c: opening */
 void file_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 void file_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 	struct fuse_file_info *fi);
@@ -180,6 +186,7 @@ int file_fd(struct fs *fs, struct file *file);
 /* Ends what file_open() and its like began. */
 void file_close(struct fs *fs, struct file *file);
 struct file *file_of(const struct fuse_file_info *fi);
+/* file_io.c: what is done with open files */
 void file_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi);
 void file_write_buf(fuse_req_t req, fuse_ino_t ino, struct fuse_bufvec *in, off_t off,
 	struct fuse_file_info *fi);

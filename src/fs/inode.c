@@ -56,6 +56,29 @@ bool inode_matches(const struct inode *inode, const struct statx *stx)
 	return inode_key_equal(&inode->key, &key) && same_birth(inode, stx);
 }
 
+void inode_table_lock(struct inode_table *table)
+{
+	pthread_mutex_lock(&table->lock);
+}
+
+void inode_table_unlock(struct inode_table *table)
+{
+	struct inode *dead = table->dead;
+
+	table->dead = NULL;
+	pthread_mutex_unlock(&table->lock);
+	while (dead != NULL) {
+		struct inode *next = dead->next;
+
+		if (dead->fd >= 0) {
+			close(dead->fd);
+		}
+		free(dead->name);
+		free(dead);
+		dead = next;
+	}
+}
+
 /* All functions below, down to inode_table_init(), are called with the table's lock held. */
 
 static void unhash(struct inode_table *table, struct inode *inode)
@@ -138,11 +161,8 @@ void inode_unref_locked(struct inode_table *table, struct inode *inode)
 
 		unhash(table, inode);
 		inode_idle_remove(table, inode);
-		if (inode->fd >= 0) {
-			close(inode->fd);
-		}
-		free(inode->name);
-		free(inode);
+		inode->next = table->dead;
+		table->dead = inode;
 		inode = parent;
 	}
 }
@@ -281,13 +301,13 @@ static struct inode *new_inode(const struct statx *stx)
 struct inode *inode_intern(struct inode_table *table, struct inode *parent, const char *name,
 	const struct statx *stx, int *fd)
 {
-	pthread_mutex_lock(&table->lock);
+	inode_table_lock(table);
 	struct inode *inode = find(table, stx);
 
 	if (inode == NULL) {
 		inode = new_inode(stx);
 		if (inode == NULL) {
-			pthread_mutex_unlock(&table->lock);
+			inode_table_unlock(table);
 			return NULL;
 		}
 		hash(table, inode);
@@ -306,7 +326,7 @@ struct inode *inode_intern(struct inode_table *table, struct inode *parent, cons
 	}
 	bool full = table->n_idle > table->max_idle;
 
-	pthread_mutex_unlock(&table->lock);
+	inode_table_unlock(table);
 	if (full) {
 		inode_evict(table);
 	}
@@ -315,19 +335,19 @@ struct inode *inode_intern(struct inode_table *table, struct inode *parent, cons
 
 struct inode *inode_find(struct inode_table *table, const struct statx *stx)
 {
-	pthread_mutex_lock(&table->lock);
+	inode_table_lock(table);
 	struct inode *inode = find(table, stx);
 
 	if (inode != NULL) {
 		inode->refs++;
 	}
-	pthread_mutex_unlock(&table->lock);
+	inode_table_unlock(table);
 	return inode;
 }
 
 struct inode *inode_find_key(struct inode_table *table, const struct inode_key *key)
 {
-	pthread_mutex_lock(&table->lock);
+	inode_table_lock(table);
 	struct inode *inode = table->buckets[bucket_of(table, key)];
 
 	while (inode != NULL && !inode_key_equal(&inode->key, key)) {
@@ -336,22 +356,42 @@ struct inode *inode_find_key(struct inode_table *table, const struct inode_key *
 	if (inode != NULL) {
 		inode->refs++;
 	}
-	pthread_mutex_unlock(&table->lock);
+	inode_table_unlock(table);
 	return inode;
+}
+
+bool inode_moment_begin(struct inode_table *table, struct inode *inode)
+{
+	inode_table_lock(table);
+	bool nobody = inode->fd_users == 0;
+
+	inode->moment |= nobody;
+	inode_table_unlock(table);
+	return nobody;
+}
+
+bool inode_moment_end(struct inode_table *table, struct inode *inode)
+{
+	inode_table_lock(table);
+	bool some = inode->moment;
+
+	inode->moment = false;
+	inode_table_unlock(table);
+	return some;
 }
 
 void inode_ref(struct inode_table *table, struct inode *inode)
 {
-	pthread_mutex_lock(&table->lock);
+	inode_table_lock(table);
 	inode->refs++;
-	pthread_mutex_unlock(&table->lock);
+	inode_table_unlock(table);
 }
 
 void inode_unref(struct inode_table *table, struct inode *inode)
 {
-	pthread_mutex_lock(&table->lock);
+	inode_table_lock(table);
 	inode_unref_locked(table, inode);
-	pthread_mutex_unlock(&table->lock);
+	inode_table_unlock(table);
 }
 
 void inode_forget_locked(struct inode_table *table, struct inode *inode, uint64_t n)
@@ -367,14 +407,14 @@ void inode_forget_locked(struct inode_table *table, struct inode *inode, uint64_
 
 void inode_forget(struct inode_table *table, struct inode *inode, uint64_t n)
 {
-	pthread_mutex_lock(&table->lock);
+	inode_table_lock(table);
 	inode_forget_locked(table, inode, n);
-	pthread_mutex_unlock(&table->lock);
+	inode_table_unlock(table);
 }
 
 bool inode_table_trim(struct inode_table *table)
 {
-	pthread_mutex_lock(&table->lock);
+	inode_table_lock(table);
 	size_t n = table->n_inodes;
 	bool worth = table->n_peak >= TRIM_MIN && n < table->n_peak / 2;
 
@@ -389,7 +429,7 @@ bool inode_table_trim(struct inode_table *table)
 	if (n_buckets != table->n_buckets) {
 		resize(table, n_buckets);
 	}
-	pthread_mutex_unlock(&table->lock);
+	inode_table_unlock(table);
 	return worth;
 }
 
@@ -398,29 +438,29 @@ struct inode *inode_place(
 {
 	struct inode *parent = NULL;
 
-	pthread_mutex_lock(&table->lock);
+	inode_table_lock(table);
 	if (inode->fd < 0 && inode->parent != NULL) {
 		parent = inode->parent;
 		parent->refs++;
 		strncpy(name, inode->name, NAME_MAX);
 		name[NAME_MAX] = '\0';
 	}
-	pthread_mutex_unlock(&table->lock);
+	inode_table_unlock(table);
 	return parent;
 }
 
 void inode_moved(
 	struct inode_table *table, struct inode *inode, struct inode *parent, const char *name)
 {
-	pthread_mutex_lock(&table->lock);
+	inode_table_lock(table);
 	set_place(table, inode, parent, name);
-	pthread_mutex_unlock(&table->lock);
+	inode_table_unlock(table);
 }
 
 void inode_lost(
 	struct inode_table *table, struct inode *inode, struct inode *parent, const char *name)
 {
-	pthread_mutex_lock(&table->lock);
+	inode_table_lock(table);
 	if (inode->parent == parent && strcmp(inode->name, name) == 0) {
 		/*
 		 * A removed directory is empty for good: its descriptor may go like any idle one.
@@ -433,7 +473,7 @@ void inode_lost(
 			make_orphan(table, inode);
 		}
 	}
-	pthread_mutex_unlock(&table->lock);
+	inode_table_unlock(table);
 }
 
 int inode_path(struct inode_table *table, struct inode *inode, char *path, size_t size)
@@ -441,7 +481,7 @@ int inode_path(struct inode_table *table, struct inode *inode, char *path, size_
 	size_t at = size;
 	int r = 0;
 
-	pthread_mutex_lock(&table->lock);
+	inode_table_lock(table);
 	for (; inode != table->root && r == 0; inode = inode->parent) {
 		size_t length = inode->name != NULL ? strlen(inode->name) : 0;
 
@@ -457,7 +497,7 @@ int inode_path(struct inode_table *table, struct inode *inode, char *path, size_
 		memcpy(path + at, inode->name, length);
 		path[--at] = '/';
 	}
-	pthread_mutex_unlock(&table->lock);
+	inode_table_unlock(table);
 	if (r < 0) {
 		return r;
 	}

@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 
 #include "base/error.h"
+#include "fs/kind.h"
 
 #define INODE_STATX_MASK (STATX_BASIC_STATS | STATX_BTIME | STATX_MNT_ID)
 
@@ -23,12 +24,6 @@ struct inode_key {
 	uint32_t dev_major, dev_minor;
 	uint64_t ino;
 	uint64_t mnt; /* a directory bound to a second place is a second directory */
-};
-
-enum pseudo {
-	PSEUDO_UNKNOWN,
-	PSEUDO_NO,
-	PSEUDO_YES,
 };
 
 struct lock_owner;
@@ -39,9 +34,10 @@ struct inode {
 	struct statx_timestamp birth; /* zero: the file system doesn't say */
 	uint32_t type;		      /* S_IFMT part of the mode */
 	bool synthetic;		      /* has no file behind it */
-	_Atomic enum pseudo pseudo;   /* pseudo.c's */
+	_Atomic enum kind kind;	      /* kind.c's */
 	bool hashed;
 	bool orphan;	  /* no name leads here: the descriptor is held till one does */
+	bool moment;	  /* see inode_moment_begin() */
 	uint32_t refs;	  /* the table's users: 1 for the kernel's, children, requests */
 	uint64_t lookups; /* the kernel's */
 
@@ -75,10 +71,16 @@ struct inode_table {
 	struct inode *root;
 	struct inode idle; /* head of the ring of idle descriptors: .older is the newest */
 	size_t n_idle, max_idle;
+	struct inode *dead; /* out of the table, but not yet freed */
 };
 
 /* ROOT_FD stays the caller's and must live as long. Returns 0 or a negative errno. */
 int inode_table_init(struct inode_table *table, int root_fd, size_t max_idle, struct error *err);
+
+/* The second frees what has died meanwhile: to close the last descriptor of a file that was removed
+ * is to give its blocks back, which nobody should have to wait for. */
+void inode_table_lock(struct inode_table *table);
+void inode_table_unlock(struct inode_table *table);
 
 /* A directory that nothing is behind, never freed. NULL where memory ran out. */
 struct inode *inode_new_synthetic(uint64_t number);
@@ -135,6 +137,14 @@ void inode_moved(
 /* NAME in PARENT no longer leads to INODE, of which the caller uses the descriptor. */
 void inode_lost(
 	struct inode_table *table, struct inode *inode, struct inode *parent, const char *name);
+
+/*
+ * Attributes of INODE that a lookup found may be trusted for a moment, as long as who opens it is
+ * told anew: false where somebody has it open already. The second, when it is being opened, its
+ * descriptor in use, says whether any may be.
+ */
+bool inode_moment_begin(struct inode_table *table, struct inode *inode);
+bool inode_moment_end(struct inode_table *table, struct inode *inode);
 
 /* Closes all idle descriptors: the process has run out of them. True where there were some. */
 bool inode_shed(struct inode_table *table);

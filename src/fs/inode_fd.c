@@ -71,10 +71,10 @@ void inode_evict(struct inode_table *table)
 {
 	int fds[EVICT_BATCH];
 
-	pthread_mutex_lock(&table->lock);
+	inode_table_lock(table);
 	size_t n = take_idle(table, table->max_idle, fds, EVICT_BATCH);
 
-	pthread_mutex_unlock(&table->lock);
+	inode_table_unlock(table);
 	for (size_t i = 0; i < n; i++) {
 		close(fds[i]);
 	}
@@ -87,9 +87,9 @@ bool inode_shed(struct inode_table *table)
 	size_t n;
 
 	do {
-		pthread_mutex_lock(&table->lock);
+		inode_table_lock(table);
 		n = take_idle(table, 0, fds, EVICT_BATCH);
-		pthread_mutex_unlock(&table->lock);
+		inode_table_unlock(table);
 		for (size_t i = 0; i < n; i++) {
 			close(fds[i]);
 		}
@@ -100,11 +100,11 @@ bool inode_shed(struct inode_table *table)
 
 void inode_fd_put(struct inode_table *table, struct inode *inode)
 {
-	pthread_mutex_lock(&table->lock);
+	inode_table_lock(table);
 	inode_unuse_fd(table, inode);
 	bool full = table->n_idle > table->max_idle;
 
-	pthread_mutex_unlock(&table->lock);
+	inode_table_unlock(table);
 	if (full) {
 		inode_evict(table);
 	}
@@ -175,19 +175,19 @@ static int walk_down(struct inode_table *table, struct inode *base, struct inode
 	char name[NAME_MAX + 1];
 	struct statx stx;
 
-	pthread_mutex_lock(&table->lock);
+	inode_table_lock(table);
 	if (step->fd >= 0) {
 		inode_use_fd(table, step);
-		pthread_mutex_unlock(&table->lock);
+		inode_table_unlock(table);
 		return 0;
 	}
 	if (step->parent != base) {
-		pthread_mutex_unlock(&table->lock);
+		inode_table_unlock(table);
 		return -EAGAIN;
 	}
 	strncpy(name, step->name, sizeof(name) - 1);
 	name[NAME_MAX] = '\0';
-	pthread_mutex_unlock(&table->lock);
+	inode_table_unlock(table);
 
 	_cleanup_close_ int fd = open_child(table, base->fd, name, step->type);
 
@@ -200,24 +200,24 @@ static int walk_down(struct inode_table *table, struct inode *base, struct inode
 	if (!inode_matches(step, &stx)) {
 		return -ESTALE;
 	}
-	pthread_mutex_lock(&table->lock);
+	inode_table_lock(table);
 	if (step->fd < 0) {
 		step->fd = steal_fd(&fd);
 		step->fd_users = 1;
 	} else {
 		inode_use_fd(table, step);
 	}
-	pthread_mutex_unlock(&table->lock);
+	inode_table_unlock(table);
 	return 0;
 }
 
 static void walk_finish(struct inode_table *table, struct walk *walk)
 {
-	pthread_mutex_lock(&table->lock);
+	inode_table_lock(table);
 	for (size_t i = 0; i < walk->n; i++) {
 		inode_unref_locked(table, walk->steps[i]);
 	}
-	pthread_mutex_unlock(&table->lock);
+	inode_table_unlock(table);
 	free(walk->steps);
 }
 
@@ -225,10 +225,10 @@ static int fd_get_slow(struct inode_table *table, struct inode *inode)
 {
 	struct walk walk = { 0 };
 
-	pthread_mutex_lock(&table->lock);
+	inode_table_lock(table);
 	int r = walk_up(table, inode, &walk);
 
-	pthread_mutex_unlock(&table->lock);
+	inode_table_unlock(table);
 	struct inode *base = walk.base;
 
 	for (size_t i = walk.n; r == 0 && i > 0; i--) {
@@ -248,9 +248,9 @@ int inode_fd_get(struct inode_table *table, struct inode *inode)
 		return -EPERM;
 	}
 	for (int i = 0; r == -EAGAIN && i < WALK_RETRIES; i++) {
-		pthread_mutex_lock(&table->lock);
+		inode_table_lock(table);
 		r = inode->fd >= 0 ? inode_use_fd(table, inode) : -EAGAIN;
-		pthread_mutex_unlock(&table->lock);
+		inode_table_unlock(table);
 		if (r < 0) {
 			r = fd_get_slow(table, inode);
 		}

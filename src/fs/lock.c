@@ -174,7 +174,7 @@ static bool ensure(struct fs *fs, bool *runs, void *(*run)(void *))
 }
 
 /*
- * A close of a file that was opened to be read need not be told (file.c): who locked it keeps the
+ * A close need not be told (file.c, closes_quietly()): who locked it keeps the
  * lock until he gives it up, the open file is closed by all who have it, or he ends.
  */
 static void await_end(struct fs *fs, struct lock_owner *holder, pid_t tid)
@@ -219,7 +219,7 @@ static int try_posix(struct fs *fs, struct lock_wait *wait)
 	if (fcntl(holder->fd, F_OFD_SETLK, lock) != 0) {
 		return -errno;
 	}
-	if (!wait->file->writable && holder->pidfd < 0 && lock->l_type != F_UNLCK) {
+	if (wait->file->quiet && holder->pidfd < 0 && lock->l_type != F_UNLCK) {
 		await_end(fs, holder, holder->pid);
 	}
 	return 0;

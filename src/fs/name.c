@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Names: finding, making, removing and moving them. */
+/* Names: making, removing and moving them. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -11,128 +11,6 @@
 #include "base/cleanup.h"
 #include "fs/fs.h"
 #include "fs/root.h"
-
-static void fill_entry(
-	struct fs *fs, struct inode *inode, const struct statx *stx, struct fuse_entry_param *entry)
-{
-	memset(entry, 0, sizeof(*entry));
-	entry->ino = (fuse_ino_t)(uintptr_t)inode;
-	entry->generation = 1;
-	attr_fill(fs, stx, &entry->attr);
-}
-
-/*
- * The attributes of a directory, which ENTRY has, are promised where it is watched itself. Where it
- * isn't the kernel is to look it up each time: that tells them, too, where trust in the name alone
- * would have it ask for them, and again for each thing that is done there.
- */
-static void promise_dir(struct fs *fs, struct inode *inode, struct fuse_entry_param *entry)
-{
-	struct look look;
-	struct statx stx;
-
-	attr_consider(fs, inode);
-	watch_look_at(fs, inode, &look);
-	int r = look.dir != NULL && entry->entry_timeout > 0 ? attr_statx(fs, inode, &stx) : -1;
-
-	entry->attr_timeout = watch_promise_attr(fs, inode, &look, r == 0 ? &stx : NULL);
-	if (entry->attr_timeout > 0) {
-		attr_fill(fs, &stx, &entry->attr);
-	} else {
-		entry->entry_timeout = 0;
-		entry->attr_timeout = FS_MOMENT;
-	}
-}
-
-/* Looks NAME up in PARENT, which is no synthetic one. Where it isn't there, ENTRY says for how long
- * that's so. */
-static int look_up(
-	struct fs *fs, struct inode *parent, const char *name, struct fuse_entry_param *entry)
-{
-	struct look look;
-	struct statx stx;
-	int none = -1;
-	int fd = inode_fd_get(&fs->inodes, parent);
-
-	if (fd < 0) {
-		return fd;
-	}
-	watch_look(fs, parent, fd, 1, &look);
-	int r = statx(fd, name, AT_SYMLINK_NOFOLLOW, INODE_STATX_MASK, &stx) == 0 ? 0 : -errno;
-
-	inode_fd_put(&fs->inodes, parent);
-	if (r == -ENOENT) {
-		memset(entry, 0, sizeof(*entry));
-		entry->entry_timeout = watch_promise(fs, parent, &look, name, NULL, NULL);
-	}
-	if (r < 0) {
-		return r;
-	}
-	struct inode *inode = inode_intern(&fs->inodes, parent, name, &stx, &none);
-
-	if (inode == NULL) {
-		return -ENOMEM;
-	}
-	fill_entry(fs, inode, &stx, entry);
-	entry->entry_timeout = watch_promise(fs, parent, &look, name, &stx, &entry->attr_timeout);
-	if (inode->type == S_IFDIR) {
-		promise_dir(fs, inode, entry);
-	}
-	return 0;
-}
-
-int name_lookup_entry(
-	struct fs *fs, struct inode *parent, const char *name, struct fuse_entry_param *entry)
-{
-	struct inode *synthetic = root_synthetic(fs, parent, name);
-	struct statx stx;
-
-	if (synthetic != NULL) {
-		attr_statx(fs, synthetic, &stx);
-		fill_entry(fs, synthetic, &stx, entry);
-		entry->entry_timeout = FS_FOREVER;
-		entry->attr_timeout = FS_FOREVER;
-		return 0;
-	}
-	entry->entry_timeout = 0;
-	int r = parent->synthetic ? -ENOENT : look_up(fs, parent, name, entry);
-
-	/* Nothing can be promised of /proc, which would be looked up for each path that leads
-	 * there. */
-	if (r == 0 && S_ISDIR(entry->attr.st_mode) && root_is_hidden(fs, parent, name)) {
-		entry->entry_timeout = FS_FOREVER;
-	}
-	return r;
-}
-
-/* Ends a request that makes or finds a name: R is 0 or a negative errno. */
-static void reply_entry(fuse_req_t req, struct fs *fs, int r, const struct fuse_entry_param *entry)
-{
-	if (r < 0) {
-		fuse_reply_err(req, -r);
-		return;
-	}
-	if (fuse_reply_entry(req, entry) == -ENOENT) {
-		/* the kernel had given up waiting: it doesn't know of this lookup */
-		inode_forget(&fs->inodes, fs_inode(fs, entry->ino), 1);
-	}
-}
-
-void name_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
-{
-	struct fs *fs = fs_of(req);
-	struct fuse_entry_param entry;
-	int r = -fs_check_name(name);
-
-	if (r == 0) {
-		r = name_lookup_entry(fs, fs_inode(fs, parent), name, &entry);
-	}
-	if (r == -ENOENT && entry.entry_timeout > 0) {
-		fuse_reply_entry(req, &entry);
-		return;
-	}
-	reply_entry(req, fs, r, &entry);
-}
 
 /* A request that changes NAME in a directory. */
 struct change {
@@ -222,7 +100,7 @@ struct caller name_caller(fuse_req_t req)
 static int made_entry(struct fs *fs, struct inode *parent, const char *name, uint32_t type,
 	struct fuse_entry_param *entry)
 {
-	int r = name_lookup_entry(fs, parent, name, entry);
+	int r = lookup_entry(fs, parent, name, entry);
 
 	if (r == 0 && (entry->attr.st_mode & S_IFMT) != type) {
 		inode_forget(&fs->inodes, fs_inode(fs, entry->ino), 1);
@@ -282,7 +160,7 @@ static void make_name(fuse_req_t req, fuse_ino_t parent, const char *name,
 		r = made_entry(fs, change.parent, name, what->type, &entry);
 	}
 	change_end(&change);
-	reply_entry(req, fs, r, &entry);
+	lookup_reply(req, fs, r, &entry);
 	change_settle(&change);
 }
 
@@ -333,7 +211,7 @@ void name_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t parent, const char *na
 		r = made_entry(fs, change.parent, name, inode->type, &entry);
 	}
 	change_end(&change);
-	reply_entry(req, fs, r, &entry);
+	lookup_reply(req, fs, r, &entry);
 	change_settle(&change);
 }
 

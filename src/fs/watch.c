@@ -2,17 +2,15 @@
 #include "fs/watch.h"
 
 #include <errno.h>
-#include <linux/magic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
-#include <sys/vfs.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "base/str.h"
 #include "fs/fs.h"
 #include "fs/inode_fd.h"
+#include "fs/kind.h"
 #include "fs/watch_table.h"
 
 /* No change of a name goes untold; of attributes some do: watch.h. */
@@ -37,37 +35,11 @@
 #define WATCHED_EVENTS                                                                             \
 	(NAME_EVENTS | IN_MODIFY | IN_ATTRIB | IN_CLOSE_WRITE | IN_ONLYDIR | IN_EXCL_UNLINK)
 
-/* Local file systems, of which every change goes through this kernel. An overlay's are seen where
- * they are made through it. */
-static const long told_of[] = {
-	EXT4_SUPER_MAGIC,
-	XFS_SUPER_MAGIC,
-	BTRFS_SUPER_MAGIC,
-	F2FS_SUPER_MAGIC,
-	TMPFS_MAGIC,
-	OVERLAYFS_SUPER_MAGIC,
-};
-
-static bool tells_changes(int fd)
-{
-	struct statfs st;
-
-	if (fstatfs(fd, &st) != 0) {
-		return false;
-	}
-	for (size_t i = 0; i < ARRAY_SIZE(told_of); i++) {
-		if ((long)st.f_type == told_of[i]) {
-			return true;
-		}
-	}
-	return false;
-}
-
 static struct watch *add_watch(struct fs *fs, struct inode *dir, int dir_fd)
 {
 	struct watcher *watcher = &fs->watch;
 
-	if (watcher->n >= watcher->max || !tells_changes(dir_fd)) {
+	if (watcher->n >= watcher->max || kind_of(dir, dir_fd) != KIND_LOCAL) {
 		return NULL;
 	}
 	struct watch *watch = calloc(1, sizeof(*watch));
@@ -120,13 +92,23 @@ void watch_look(struct fs *fs, struct inode *dir, int dir_fd, unsigned weight, s
 	pthread_mutex_unlock(&watcher->lock);
 }
 
-bool watch_worth(struct fs *fs, struct inode *dir)
+bool watch_is_walked(struct fs *fs, const struct inode *dir)
+{
+	struct watcher *watcher = &fs->watch;
+
+	pthread_mutex_lock(&watcher->lock);
+	bool walked = dir->watch != NULL && dir->watch->listed && watcher->n < watcher->max / 2;
+	pthread_mutex_unlock(&watcher->lock);
+	return walked;
+}
+
+bool watch_worth(struct fs *fs, struct inode *dir, unsigned weight)
 {
 	if (!fs->watch.on || dir->type != S_IFDIR || dir->synthetic) {
 		return false;
 	}
 	pthread_mutex_lock(&fs->watch.lock);
-	bool worth = count_look(dir, 1);
+	bool worth = count_look(dir, weight);
 	pthread_mutex_unlock(&fs->watch.lock);
 	return worth;
 }
@@ -231,7 +213,7 @@ void watch_look_at(struct fs *fs, struct inode *inode, struct look *look)
 		return;
 	}
 	pthread_mutex_lock(&watcher->lock);
-	pthread_mutex_lock(&fs->inodes.lock);
+	inode_table_lock(&fs->inodes);
 	struct inode *dir = inode->type == S_IFDIR ? inode : inode->parent;
 
 	if (dir != NULL && dir->watch != NULL && !dir->watch->leaving) {
@@ -240,7 +222,7 @@ void watch_look_at(struct fs *fs, struct inode *inode, struct look *look)
 		look->dir = dir;
 		dir->refs++;
 	}
-	pthread_mutex_unlock(&fs->inodes.lock);
+	inode_table_unlock(&fs->inodes);
 	pthread_mutex_unlock(&watcher->lock);
 }
 
@@ -266,7 +248,7 @@ double watch_promise_attr(
 		return 0;
 	}
 	pthread_mutex_lock(&watcher->lock);
-	pthread_mutex_lock(&fs->inodes.lock);
+	inode_table_lock(&fs->inodes);
 	struct watch *watch = look->dir->watch;
 
 	if (stx != NULL && watch != NULL && watch->seq == look->seq) {
@@ -283,7 +265,7 @@ double watch_promise_attr(
 		}
 	}
 	inode_unref_locked(&fs->inodes, look->dir);
-	pthread_mutex_unlock(&fs->inodes.lock);
+	inode_table_unlock(&fs->inodes);
 	pthread_mutex_unlock(&watcher->lock);
 	look->dir = NULL;
 	return seconds;
@@ -299,7 +281,7 @@ bool watch_pages(struct fs *fs, struct inode *inode, bool *keep)
 		return false;
 	}
 	pthread_mutex_lock(&watcher->lock);
-	pthread_mutex_lock(&fs->inodes.lock);
+	inode_table_lock(&fs->inodes);
 	struct inode *dir = inode->parent;
 
 	if (dir != NULL && dir->watch != NULL && !dir->watch->leaving) {
@@ -311,7 +293,7 @@ bool watch_pages(struct fs *fs, struct inode *inode, bool *keep)
 		*keep = promise->pages;
 		promise->pages = true;
 	}
-	pthread_mutex_unlock(&fs->inodes.lock);
+	inode_table_unlock(&fs->inodes);
 	pthread_mutex_unlock(&watcher->lock);
 	return trusted;
 }

@@ -13,7 +13,9 @@
  * No event tells that a file got another name elsewhere (its count of links), was read (its time of
  * access) or written to through a mapping (its times, until that is closed): these may be as old as
  * attributes may be trusted. Contents that the kernel keeps are of the host's files
- * that nobody has written to for an hour.
+ * that nobody has written to for an hour. Where nothing is promised a lookup holds for the system
+ * call that it is made for: until the file is opened, or for two of the kernel's ticks. So old may
+ * be what fstat(2) says of a file that its caller has just made, or of an O_PATH descriptor.
  */
 #ifndef FS_WATCH_H
 #define FS_WATCH_H
@@ -78,8 +80,12 @@ void watch_start(struct fs *fs);
 /* The kernel speaks protocol 7.MINOR. */
 void watch_negotiate(struct fs *fs, unsigned minor);
 
-/* True where one more look at DIR speaks for watching it, by watch_look(). */
-bool watch_worth(struct fs *fs, struct inode *dir);
+/* True where one more look at DIR, of that WEIGHT, speaks for watching it, by watch_look(). */
+bool watch_worth(struct fs *fs, struct inode *dir, unsigned weight);
+
+/* Is DIR listed, so that somebody may go on into the directories there? They are worth a watch each
+ * at once, while there are plenty left. */
+bool watch_is_walked(struct fs *fs, const struct inode *dir);
 
 /*
  * Before the entries of DIR (descriptor DIR_FD) are looked at. WEIGHT says how much that speaks for

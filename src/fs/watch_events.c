@@ -164,12 +164,12 @@ static void expire_dir(struct fs *fs, struct watch *watch, struct orders *orders
 /* An unwatched directory is looked up each time: see promise_dir(). */
 static void expire_entry_of(struct fs *fs, struct inode *inode, struct orders *orders)
 {
-	pthread_mutex_lock(&fs->inodes.lock);
+	inode_table_lock(&fs->inodes);
 	if (inode->parent != NULL && inode->name != NULL) {
 		inode->parent->refs++;
 		give_order(fs, orders, inode->parent, inode->name, false, false);
 	}
-	pthread_mutex_unlock(&fs->inodes.lock);
+	inode_table_unlock(&fs->inodes);
 }
 
 /* Nothing of the directory may be trusted any more. */
@@ -511,12 +511,12 @@ void watch_forget(struct fs *fs, struct inode *dir)
 	struct watch *gone = NULL;
 
 	pthread_mutex_lock(&fs->watch.lock);
-	pthread_mutex_lock(&fs->inodes.lock);
+	inode_table_lock(&fs->inodes);
 	if (dir->watch != NULL && dir->lookups == 0) {
 		gone = dir->watch;
 		watch_table_take(fs, gone);
 	}
-	pthread_mutex_unlock(&fs->inodes.lock);
+	inode_table_unlock(&fs->inodes);
 	pthread_mutex_unlock(&fs->watch.lock);
 	if (gone != NULL) {
 		watch_free(fs, gone);

@@ -230,6 +230,42 @@ static int check(int real, int view, const char *name, const struct change *c, i
 	return d != 0;
 }
 
+/* A file that is open, here and there, from before a change. */
+struct held {
+	int real, view;
+};
+
+static struct held hold(int real, int view, const char *name)
+{
+	const int flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK;
+	struct stat st;
+
+	if (fstatat(real, name, &st, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(st.st_mode)) {
+		return (struct held){ -1, -1 };
+	}
+	return (struct held){ openat(real, name, flags), openat(view, name, flags) };
+}
+
+/* What fstat(2) says of it, and closes it. */
+static int check_held(const struct held *held, const struct change *c, int who)
+{
+	struct seen a = { 0 }, b = { 0 };
+
+	if (held->real < 0 && held->view < 0) {
+		return 0;
+	}
+	int bad = fstat(held->view, &b.st) != 0 || fstat(held->real, &a.st) != 0;
+	int d = bad ? -1 : differ(&a, &b, c->kind);
+
+	close(held->view);
+	close(held->real);
+	if (d != 0) {
+		printf("stale: an open file after change %d by %s (%d: sizes %ld and %ld)\n",
+			c->kind, who_names[who], d, (long)a.st.st_size, (long)b.st.st_size);
+	}
+	return d != 0;
+}
+
 static int check_dir(int real, int view, const char *name, const struct change *c, int who)
 {
 	char dir[64];
@@ -290,12 +326,15 @@ int main(int argc, char **argv)
 		if (pick(4) == 0) {
 			check_dir(real, view, c.a, &c, who);
 		}
+		struct held held = hold(real, view, c.a);
+
 		if (who == ANOTHER) {
 			send(pair[0], &c, sizeof(c), 0);
 			recv(pair[0], &byte, 1, 0);
 		} else {
 			make(&c);
 		}
+		stale += check_held(&held, &c, who);
 		stale += check(real, view, c.a, &c, who) + check(real, view, c.b, &c, who);
 		stale += check_dir(real, view, c.a, &c, who);
 	}

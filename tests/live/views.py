@@ -364,6 +364,18 @@ def locks():
     expect("its end is the lock's", child(s, fcntl.F_WRLCK), 0)
     os.write(end_child[1], b"x")
 
+    # one of a file opened to be written only ends with its last close
+    lockf(s, fcntl.F_UNLCK)
+    w = os.open(VIEW + "/lock", os.O_WRONLY)
+    lockf(w, fcntl.F_WRLCK)
+    expect("it holds", child(s, fcntl.F_WRLCK), errno.EAGAIN)
+    os.close(w)
+    for _ in range(100):
+        if child(s, fcntl.F_WRLCK) == 0:
+            break
+        time.sleep(0.01)
+    expect("the close is its end", child(s, fcntl.F_WRLCK), 0)
+
     # open file description locks
     OFD_SETLK = 37
     lockf(s, fcntl.F_UNLCK)
