@@ -332,9 +332,9 @@ static void dispatch(struct fs *fs, const struct inotify_event *event)
 /*
  * Takes what there is off the queue. Before that the other processors' threads are called: one that
  * the queue woke would find it empty and sleep on, inside poll(2), while we are still at work for
- * its processor's program.
+ * its processor's program. SELF is the number of the one that calls.
  */
-static bool read_events(struct fs *fs, char *buffer, size_t size, ssize_t *n)
+static bool read_events(struct fs *fs, int self, char *buffer, size_t size, ssize_t *n)
 {
 	const uint64_t one = 1;
 	int queued = 0;
@@ -343,7 +343,7 @@ static bool read_events(struct fs *fs, char *buffer, size_t size, ssize_t *n)
 		return false;
 	}
 	for (int i = 0; i < fs->watch.n_threads; i++) {
-		if (write(fs->watch.wake_fds[i], &one, sizeof(one)) < 0) {
+		if (i != self && write(fs->watch.wake_fds[i], &one, sizeof(one)) < 0) {
 			continue; /* full: it is awake */
 		}
 	}
@@ -351,12 +351,12 @@ static bool read_events(struct fs *fs, char *buffer, size_t size, ssize_t *n)
 	return *n > 0;
 }
 
-static void drain(struct fs *fs)
+static void drain(struct fs *fs, int self)
 {
 	_Alignas(struct inotify_event) static char buffer[65536];
 	ssize_t n;
 
-	while (read_events(fs, buffer, sizeof(buffer), &n)) {
+	while (read_events(fs, self, buffer, sizeof(buffer), &n)) {
 		for (const char *at = buffer; at < buffer + n;) {
 			const struct inotify_event *event = (const void *)at;
 
@@ -407,8 +407,9 @@ static void *run(void *data)
 {
 	struct start *start = data;
 	struct fs *fs = start->fs;
-	int wake_fd = fs->watch.wake_fds[start->cpu];
-	bool good = become_real_time(start->cpu);
+	int self = start->cpu;
+	int wake_fd = fs->watch.wake_fds[self];
+	bool good = become_real_time(self);
 
 	start->good = good;
 	sem_post(&start->done);
@@ -430,8 +431,8 @@ static void *run(void *data)
 		if (fds[1].revents != 0) {
 			watch_mounts_changed(fs);
 		}
-		drain(fs);
-		/* Last: we ourselves were called too. */
+		drain(fs, self);
+		/* Last: it may have been called while it waited for the lock. */
 		if (read(wake_fd, &calls, sizeof(calls)) < 0) {
 			calls = 0;
 		}
