@@ -39,7 +39,8 @@ static struct watch *add_watch(struct fs *fs, struct inode *dir, int dir_fd)
 {
 	struct watcher *watcher = &fs->watch;
 
-	if (watcher->n >= watcher->max || kind_of(dir, dir_fd) != KIND_LOCAL) {
+	if (atomic_load(&watcher->running) < 0 || watcher->n >= watcher->max ||
+		kind_of(dir, dir_fd) != KIND_LOCAL) {
 		return NULL;
 	}
 	struct watch *watch = calloc(1, sizeof(*watch));
@@ -77,13 +78,18 @@ void watch_look(struct fs *fs, struct inode *dir, int dir_fd, unsigned weight, s
 		return;
 	}
 	pthread_mutex_lock(&watcher->lock);
-	struct watch *watch = dir->watch;
+	bool worth = count_look(dir, weight);
 
-	if (count_look(dir, weight)) {
-		watch = add_watch(fs, dir, dir_fd);
-		if (watch == NULL) {
-			dir->quiet_until = watch_now() + QUIET_MS;
-		}
+	if (worth && atomic_load(&watcher->running) == 0) {
+		pthread_mutex_unlock(&watcher->lock);
+		watch_running(fs);
+		pthread_mutex_lock(&watcher->lock);
+		worth = count_look(dir, 0);
+	}
+	struct watch *watch = worth ? add_watch(fs, dir, dir_fd) : dir->watch;
+
+	if (worth && watch == NULL) {
+		dir->quiet_until = watch_now() + QUIET_MS;
 	}
 	if (watch != NULL && !watch->leaving) {
 		look->promising = true;

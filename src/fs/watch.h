@@ -21,6 +21,7 @@
 #define FS_WATCH_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -44,8 +45,9 @@ struct watcher {
 	int n_threads;
 	struct mount_line *mounts; /* of the host, sorted; with the drain lock held */
 	size_t n_mounts;
-	bool ready;		/* the threads run */
-	bool on;		/* and the kernel knows how to expire */
+	bool ready;		/* threads can be had; they are made when the first is needed: */
+	atomic_int running;	/* 1; 0: not yet; -1: they couldn't be made */
+	bool on;		/* ready, and the kernel knows how to expire */
 	struct watch **buckets; /* by inotify's number */
 	size_t n, max;
 	uint32_t next_seq;
@@ -74,7 +76,7 @@ struct own_change {
 		       reply */
 };
 
-/* Starts the threads; without them nothing is promised. LIMIT of the watches at one time. */
+/* Finds out whether changes can be told; where they can't, nothing is promised. */
 void watch_start(struct fs *fs);
 
 /* The kernel speaks protocol 7.MINOR. */

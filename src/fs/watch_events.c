@@ -483,23 +483,47 @@ void watch_start(struct fs *fs)
 		!watch_table_init(fs) || setrlimit(RLIMIT_RTTIME, &real_time) != 0) {
 		return;
 	}
+	watcher->n_threads = (int)cpus;
+	watcher->ready = true;
+}
+
+static bool start_threads(struct fs *fs)
+{
+	struct watcher *watcher = &fs->watch;
+
 	if (!fs->container) {
 		watch_mounts_changed(fs);
 	}
 	/* All there before the first thread runs: each wakes the others. */
-	for (int i = 0; i < cpus; i++) {
+	for (int i = 0; i < watcher->n_threads; i++) {
 		watcher->wake_fds[i] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 		if (watcher->wake_fds[i] < 0) {
-			return;
+			return false;
 		}
 	}
-	watcher->n_threads = (int)cpus;
-	for (int i = 0; i < cpus; i++) {
+	for (int i = 0; i < watcher->n_threads; i++) {
 		if (!start_thread(fs, i)) {
-			return;
+			return false;
 		}
 	}
-	watcher->ready = true;
+	return true;
+}
+
+bool watch_running(struct fs *fs)
+{
+	struct watcher *watcher = &fs->watch;
+	int running = atomic_load(&watcher->running);
+
+	if (running == 0) {
+		pthread_mutex_lock(&watcher->drain);
+		running = atomic_load(&watcher->running);
+		if (running == 0) {
+			running = start_threads(fs) ? 1 : -1;
+			atomic_store(&watcher->running, running);
+		}
+		pthread_mutex_unlock(&watcher->drain);
+	}
+	return running > 0;
 }
 
 void watch_negotiate(struct fs *fs, unsigned minor)

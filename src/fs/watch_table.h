@@ -54,6 +54,9 @@ void watch_free(struct fs *fs, struct watch *watch);
 /* The watch after AFTER (NULL: the first) of all, or NULL. */
 struct watch *watch_table_next(struct fs *fs, struct watch *after);
 
+/* watch_events.c: do the threads run? Starts them where nobody needed them so far. Without the
+ * watcher's lock. */
+bool watch_running(struct fs *fs);
 /* watch_mounts.c: what is mounted on the host has changed. The drain lock is held. */
 void watch_mounts_changed(struct fs *fs);
 /* watch_events.c: NAME may lead elsewhere, in whatever directory. */

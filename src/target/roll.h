@@ -18,6 +18,7 @@ struct roll {
 	/* A name or the beginning of an id: what can't be meant by it may be left out where looking
 	 * at it costs. NULL: all containers are. */
 	const char *wanted;
+	pid_t wanted_pid; /* the init of the one that is meant, most likely; 0: not known */
 	struct target_list list;
 	size_t room;
 	size_t of_users; /* entries */

@@ -79,17 +79,22 @@ static bool was_asked(size_t i, const char *engine)
 	return false;
 }
 
+static bool is_wanted(const struct roll *roll, const struct target *target)
+{
+	return target->pid == roll->wanted_pid ||
+	       (roll->wanted != NULL && match_is_named(target, roll->wanted));
+}
+
 /* An engine of the system's has told of what is wanted, and it runs: nobody need look for it in the
  * cgroups of all processes. */
 static bool is_told(const struct roll *roll)
 {
 	const struct target_list *list = &roll->list;
 
-	for (size_t i = 0; roll->wanted != NULL && i < list->count; i++) {
+	for (size_t i = 0; i < list->count; i++) {
 		const struct target *target = &list->targets[i];
 
-		if (target->owner == 0 && target->pid != 0 &&
-			match_is_named(target, roll->wanted)) {
+		if (target->owner == 0 && target->pid != 0 && is_wanted(roll, target)) {
 			return true;
 		}
 	}
@@ -127,11 +132,12 @@ static void narrow(struct target_list *list, const char *engine)
 	list->count = kept;
 }
 
-/* As target_list(), but what can't be meant by WANTED (NULL: none is named) may be missing. */
-static int list_wanted(struct target_list *list, const char *wanted, const char *engine,
+/* As target_list(), but what can't be meant by WANTED (NULL: none is named) or PID (0: none is
+ * given) may be missing. */
+static int list_wanted(struct target_list *list, const char *wanted, pid_t pid, const char *engine,
 	char **warnings, struct error *err)
 {
-	struct roll roll = { .wanted = wanted };
+	struct roll roll = { .wanted = wanted, .wanted_pid = pid };
 
 	*list = (struct target_list){ 0 };
 	*warnings = NULL;
@@ -156,7 +162,7 @@ static int list_wanted(struct target_list *list, const char *wanted, const char 
 
 int target_list(struct target_list *list, const char *engine, char **warnings, struct error *err)
 {
-	return list_wanted(list, NULL, engine, warnings, err);
+	return list_wanted(list, NULL, 0, engine, warnings, err);
 }
 
 /* The target of LIST that is named, or whose init or other process is the pid that NAME is. */
@@ -216,12 +222,12 @@ static void explain_unknown(const char *engine, const char *warnings, struct err
 		warnings != NULL ? warnings : "");
 }
 
-/* NAME among all, or among those at least that can be meant by WANTED. */
-static int find(struct target *out, const char *name, const char *wanted, const char *engine,
-	char **warnings, struct error *err)
+/* NAME among all, or among those at least that can be meant by WANTED or PID. */
+static int find(struct target *out, const char *name, const char *wanted, pid_t pid,
+	const char *engine, char **warnings, struct error *err)
 {
 	struct target_list list;
-	int r = list_wanted(&list, wanted, engine, warnings, err);
+	int r = list_wanted(&list, wanted, pid, engine, warnings, err);
 
 	if (r == 0) {
 		r = pick(out, &list, name, engine, err);
@@ -233,7 +239,7 @@ static int find(struct target *out, const char *name, const char *wanted, const 
 int target_resolve(struct target *out, const char *name, const char *engine, struct error *err)
 {
 	_cleanup_free_ char *warnings = NULL;
-	uint64_t number;
+	uint64_t number = 0;
 	int r;
 
 	*out = (struct target){ 0 };
@@ -249,11 +255,12 @@ int target_resolve(struct target *out, const char *name, const char *engine, str
 		/* A number is a pid, mostly, of whichever container. */
 		bool may_be_pid = str_to_u64(name, INT32_MAX, &number) == 0;
 
-		r = find(out, name, may_be_pid ? NULL : name, engine, &warnings, err);
+		r = find(out, name, may_be_pid ? NULL : name, may_be_pid ? (pid_t)number : 0,
+			engine, &warnings, err);
 		if (r == -ENOENT && !may_be_pid) {
 			/* The error names those that there are. */
 			free(steal_pointer(&warnings));
-			r = find(out, name, NULL, engine, &warnings, err);
+			r = find(out, name, NULL, 0, engine, &warnings, err);
 		}
 		if (r == -ENOENT) {
 			explain_unknown(engine, warnings, err);
