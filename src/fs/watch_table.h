@@ -8,6 +8,8 @@
 #include "fs/inode.h"
 #include "fs/watch.h"
 
+struct inotify_event;
+
 /* So long a directory that changes much isn't watched. */
 #define QUIET_MS 5000
 
@@ -54,13 +56,15 @@ void watch_free(struct fs *fs, struct watch *watch);
 /* The watch after AFTER (NULL: the first) of all, or NULL. */
 struct watch *watch_table_next(struct fs *fs, struct watch *after);
 
-/* watch_events.c: do the threads run? Starts them where nobody needed them so far. Without the
+/* watch_threads.c: do the threads run? Starts them where nobody needed them so far. Without the
  * watcher's lock. */
 bool watch_running(struct fs *fs);
 /* watch_mounts.c: what is mounted on the host has changed. The drain lock is held. */
 void watch_mounts_changed(struct fs *fs);
 /* watch_events.c: NAME may lead elsewhere, in whatever directory. */
 void watch_name_anywhere(struct fs *fs, const char *name);
+/* EVENT was read; the drain lock is held. */
+void watch_dispatch(struct fs *fs, const struct inotify_event *event);
 
 struct promise *promise_find(struct watch *watch, const char *name);
 /* Finds or makes. NULL where memory ran out, or there are too many. */
