@@ -14,10 +14,12 @@
  *   containers = "any" | condition { "and" condition } .
  *   condition  = [ "not" ] ( "engine" | "name" | "id" | "image" | "label" | "owner" ) values .
  *   terms      = term { "and" term } .
- *   term       = "host-view" ( "rw" | "ro" | "none" ) | "uid" ( "any" | range { "," range } )
- *              | "share" values | "like" | "degraded" | "without" | "record" | "record-input" |
- * "reason" . range      = NUMBER | NUMBER "-" NUMBER . values     = value { "," value } . value =
- * WORD | STRING .
+ *   term       = "host-view" ( "rw" | "ro" | "none" ) | "uid" ( "any" | range { "," range } ) |
+ *                "share" values | "like" | "degraded" | "without" | "record" | "record-input" |
+ *                "reason" .
+ *   range      = NUMBER | NUMBER "-" NUMBER .
+ *   values     = value { "," value } .
+ *   value      = WORD | STRING .
  *
  * A WORD is made of letters, digits and - _ . / : @ = + % ~ * ? and bytes of UTF-8; those in
  * quotation marks above are none. A STRING stands between double quotes, where \" and \\ are the
