@@ -5,18 +5,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <pwd.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "base/exit.h"
 #include "base/log.h"
 #include "base/reap.h"
 #include "base/str.h"
@@ -31,6 +26,7 @@
 #include "session/relay.h"
 #include "session/session.h"
 #include "session/terminal.h"
+#include "session/tool.h"
 #include "session/tree.h"
 #include "session/view.h"
 #include "session/world.h"
@@ -167,107 +163,6 @@ static int prepare(struct attach *a, struct error *err)
 		r = view_ready(&a->container, err);
 	}
 	return r == 0 ? helper_ready(&a->gate, err) : r;
-}
-
-/* Namespaces that a tool shares with the container, besides pid: it was born there. */
-static int join(
-	const struct namespaces *ns, const enum namespace_kind *kinds, size_t n, struct error *err)
-{
-	for (size_t i = 0; i < n; i++) {
-		const struct namespace *one = &ns->ns[kinds[i]];
-
-		if (one->fd >= 0 && !one->shared && setns(one->fd, namespace_flags[kinds[i]]) < 0) {
-			return error_set(err, errno, "join the container's %s namespace",
-				namespace_names[kinds[i]]);
-		}
-	}
-	return 0;
-}
-
-static int enter(const struct attach *a, struct error *err)
-{
-	static const enum namespace_kind before[] = { NAMESPACE_NET };
-	static const enum namespace_kind after[] = { NAMESPACE_IPC, NAMESPACE_UTS, NAMESPACE_CGROUP,
-		NAMESPACE_TIME };
-	char cwd[PATH_MAX];
-	bool have_cwd = getcwd(cwd, sizeof(cwd)) != NULL;
-	int r = join(&a->profile->namespaces, before, ARRAY_SIZE(before), err);
-
-	if (r == 0) {
-		r = world_enter(&a->world, err);
-	}
-	if (r == 0 && a->exec_fd >= 0) {
-		r = host_watch_mounts(a->exec_fd, err);
-	}
-	if (r == 0) {
-		r = join(&a->profile->namespaces, after, ARRAY_SIZE(after), err);
-	}
-	if (r == 0 && have_cwd && chdir(cwd) < 0) {
-		r = chdir("/");
-	}
-	if (r == 0) {
-		r = a->tty ? terminal_become(&a->terminal, err) : streams_become(&a->streams, err);
-	}
-	return r == 0 ? lsm_become_tool(&a->profile->labels, err) : r;
-}
-
-/* HOME and SHELL are those of the person who ran sudo: the files there become his. */
-static void set_environment(const struct session_options *options)
-{
-	const char *sudo_user = getenv("SUDO_USER");
-	bool complete = getenv("HOME") != NULL && getenv("SHELL") != NULL;
-	struct passwd *who = sudo_user != NULL ? getpwnam(sudo_user)
-			     : complete	       ? NULL
-					       : getpwuid(getuid());
-
-	if (who != NULL && (sudo_user != NULL || getenv("HOME") == NULL)) {
-		setenv("HOME", who->pw_dir, 1);
-	}
-	if (who != NULL && (sudo_user != NULL || getenv("SHELL") == NULL)) {
-		setenv("SHELL", who->pw_shell, 1);
-	}
-	setenv("SALLYPORT_CONTAINER", options->subject, 1);
-}
-
-static int run_tool(const struct session_options *options)
-{
-	const char *shell = getenv("SHELL");
-	char *shell_argv[] = {
-		(char *)(uintptr_t)(shell != NULL && *shell != '\0' ? shell : "/bin/sh"), NULL
-	};
-	char **argv = options->argv != NULL ? options->argv : shell_argv;
-
-	execvp(argv[0], argv);
-	int code = errno;
-	/* The host view's server has ended, it seems: the front says so, and ends us. */
-	if (code == ECONNABORTED || code == ENOTCONN) {
-		poll(NULL, 0, 5 * PART_END_MS);
-	}
-	log_error("cannot execute %s: %s", argv[0], strerror(code));
-	return exit_of_exec(code);
-}
-
-/* In the child: builds the world, tells the front, waits for its word, becomes the tool. */
-__attribute__((noreturn)) static void become_tool(const struct attach *a, int sock)
-{
-	struct wire_ready ready;
-	struct error err = { 0 };
-
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	set_environment(a->options);
-	if (enter(a, &err) < 0) {
-		wire_send_failed(sock, WIRE_FAILED, &err);
-		_exit(EXIT_OURS);
-	}
-	wire_send(sock, WIRE_READY, &ready, sizeof(ready), NULL, 0);
-	if (wire_receive(sock, WIRE_READY, &ready, sizeof(ready), NULL, 0, &err) < 0) {
-		_exit(EXIT_OURS);
-	}
-	signal(SIGPIPE, SIG_DFL);
-	if (a->options->exec_fd > STDERR_FILENO) {
-		fcntl(a->options->exec_fd, F_SETFD, 0);
-	}
-	_exit(run_tool(a->options));
 }
 
 /* Tells the helpers which the session's mount namespace is: that of PID. */
@@ -427,8 +322,17 @@ static int run(struct attach *a, struct error *err)
 	}
 	pid_t pid = child_fork(&a->profile->namespaces, err);
 	if (pid == 0) {
+		const struct tool tool = {
+			.profile = a->profile,
+			.options = a->options,
+			.world = &a->world,
+			.terminal = a->tty ? &a->terminal : NULL,
+			.streams = &a->streams,
+			.exec_fd = a->exec_fd,
+		};
+
 		close(pair[0]);
-		become_tool(a, pair[1]);
+		tool_become(&tool, pair[1]);
 	}
 	_cleanup_close_ int sock = pair[0];
 	close(pair[1]);
