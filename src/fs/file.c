@@ -228,6 +228,7 @@ static int open_inode(
 	if (file == NULL) {
 		return -ENOMEM;
 	}
+	watch_opened(fs, inode, path_fd);
 	/* Who has it open looks at it without its name. */
 	if (inode_moment_end(&fs->inodes, inode)) {
 		watch_expire_attr(fs, inode, false);

@@ -7,15 +7,16 @@
 
 #define FORGET_BATCH 256 /* inodes, between which others have their turn */
 
-static void forget_dir(struct fs *fs, struct inode *dir, uint64_t n)
+/* INODE may be read as a directory, or be watched. */
+static void forget_known(struct fs *fs, struct inode *inode, uint64_t n)
 {
-	inode_ref(&fs->inodes, dir);
-	inode_forget(&fs->inodes, dir, n);
-	dir_forget(fs, dir);
+	inode_ref(&fs->inodes, inode);
+	inode_forget(&fs->inodes, inode, n);
+	dir_forget(fs, inode);
 	if (fs->watch.on) {
-		watch_forget(fs, dir);
+		watch_forget(fs, inode);
 	}
-	inode_unref(&fs->inodes, dir);
+	inode_unref(&fs->inodes, inode);
 }
 
 static void forget(struct fs *fs, const struct fuse_forget_data *forgets, size_t count)
@@ -26,7 +27,7 @@ static void forget(struct fs *fs, const struct fuse_forget_data *forgets, size_t
 		inode_table_lock(&fs->inodes);
 		for (size_t n = 0; i < count && n < FORGET_BATCH; i++, n++) {
 			inode = fs_inode(fs, forgets[i].ino);
-			if (inode->type == S_IFDIR) {
+			if (inode->type == S_IFDIR || atomic_load(&inode->linked)) {
 				break;
 			}
 			inode_forget_locked(&fs->inodes, inode, forgets[i].nlookup);
@@ -34,7 +35,7 @@ static void forget(struct fs *fs, const struct fuse_forget_data *forgets, size_t
 		}
 		inode_table_unlock(&fs->inodes);
 		if (inode != NULL) {
-			forget_dir(fs, inode, forgets[i++].nlookup);
+			forget_known(fs, inode, forgets[i++].nlookup);
 		}
 	}
 	/* What a walk over a million files took is given back. */

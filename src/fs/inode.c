@@ -315,6 +315,9 @@ struct inode *inode_intern(struct inode_table *table, struct inode *parent, cons
 	if (inode->lookups++ == 0) {
 		inode->refs++;
 	}
+	if (stx->stx_nlink > 1 && inode->type == S_IFREG) {
+		atomic_store_explicit(&inode->linked, true, memory_order_relaxed);
+	}
 	if (*fd >= 0 && inode->fd < 0) {
 		inode->fd = steal_fd(fd);
 		inode_idle_add(table, inode);

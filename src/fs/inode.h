@@ -34,6 +34,7 @@ struct inode {
 	struct statx_timestamp birth; /* zero: the file system doesn't say */
 	uint32_t type;		      /* S_IFMT part of the mode */
 	bool synthetic;		      /* has no file behind it */
+	atomic_bool linked;	      /* has been seen with several names */
 	_Atomic enum kind kind;	      /* kind.c's */
 	bool hashed;
 	bool orphan;	  /* no name leads here: the descriptor is held till one does */

@@ -16,25 +16,32 @@ static void fill_entry(
 	attr_fill(fs, stx, &entry->attr);
 }
 
-/*
- * The attributes of a directory, which ENTRY has, are promised where it is watched itself. Where it
- * isn't the kernel is to look it up each time: that tells them, too, where trust in the name alone
- * would have it ask for them, and again for each thing that is done there.
- */
-static void promise_dir(
-	struct fs *fs, struct inode *parent, struct inode *inode, struct fuse_entry_param *entry)
+/* The attributes of INODE, which ENTRY has, are promised where it is watched itself. */
+static void promise_attr(struct fs *fs, struct inode *inode, struct fuse_entry_param *entry)
 {
 	struct look look;
 	struct statx stx;
 
-	attr_consider(fs, inode, watch_is_walked(fs, parent) ? WATCH_LISTED : 1);
 	watch_look_at(fs, inode, &look);
-	int r = look.dir != NULL && entry->entry_timeout > 0 ? attr_statx(fs, inode, &stx) : -1;
+	int r = look.dir == inode && entry->entry_timeout > 0 ? attr_statx(fs, inode, &stx) : -1;
 
 	entry->attr_timeout = watch_promise_attr(fs, inode, &look, r == 0 ? &stx : NULL);
 	if (entry->attr_timeout > 0) {
 		attr_fill(fs, &stx, &entry->attr);
-	} else {
+	}
+}
+
+/*
+ * A directory that isn't watched itself the kernel is to look up each time: that tells its
+ * attributes, too, where trust in the name alone would have it ask for them, and again for each
+ * thing that is done there.
+ */
+static void promise_dir(
+	struct fs *fs, struct inode *parent, struct inode *inode, struct fuse_entry_param *entry)
+{
+	attr_consider(fs, inode, watch_is_walked(fs, parent) ? WATCH_LISTED : 1);
+	promise_attr(fs, inode, entry);
+	if (entry->attr_timeout == 0) {
 		entry->entry_timeout = 0;
 		entry->attr_timeout = FS_MOMENT;
 	}
@@ -83,6 +90,8 @@ static int look_up(
 	entry->entry_timeout = watch_promise(fs, parent, &look, name, &stx, &entry->attr_timeout);
 	if (inode->type == S_IFDIR) {
 		promise_dir(fs, parent, inode, entry);
+	} else if (entry->entry_timeout > 0 && stx.stx_nlink > 1) {
+		promise_attr(fs, inode, entry);
 	} else if (entry->entry_timeout == 0 && may_hold(&stx) &&
 		   inode_moment_begin(&fs->inodes, inode)) {
 		entry->attr_timeout = FS_MOMENT;

@@ -32,15 +32,17 @@
 #define KEPT_MAX (2 << 20) /* bytes; the pages are there twice, in the real file's cache too */
 
 #define NAME_EVENTS (IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO)
-#define WATCHED_EVENTS                                                                             \
-	(NAME_EVENTS | IN_MODIFY | IN_ATTRIB | IN_CLOSE_WRITE | IN_ONLYDIR | IN_EXCL_UNLINK)
+#define ATTR_EVENTS (IN_MODIFY | IN_ATTRIB | IN_CLOSE_WRITE)
+/* A file that is renamed, by whichever name, has a new time of change. */
+#define FILE_EVENTS (ATTR_EVENTS | IN_MOVE_SELF)
+#define DIR_EVENTS (ATTR_EVENTS | NAME_EVENTS | IN_ONLYDIR | IN_EXCL_UNLINK)
 
-static struct watch *add_watch(struct fs *fs, struct inode *dir, int dir_fd)
+static struct watch *add_watch(struct fs *fs, struct inode *inode, int fd)
 {
 	struct watcher *watcher = &fs->watch;
 
 	if (atomic_load(&watcher->running) < 0 || watcher->n >= watcher->max ||
-		kind_of(dir, dir_fd) != KIND_LOCAL) {
+		kind_of(inode, fd) != KIND_LOCAL) {
 		return NULL;
 	}
 	struct watch *watch = calloc(1, sizeof(*watch));
@@ -48,25 +50,50 @@ static struct watch *add_watch(struct fs *fs, struct inode *dir, int dir_fd)
 	if (watch == NULL) {
 		return NULL;
 	}
-	watch->wd = inotify_add_watch(watcher->inotify_fd, fs_fd_name(dir_fd).text, WATCHED_EVENTS);
+	watch->wd = inotify_add_watch(watcher->inotify_fd, fs_fd_name(fd).text,
+		inode->type == S_IFDIR ? DIR_EVENTS : FILE_EVENTS);
 	if (watch->wd < 0) {
 		free(watch);
 		return NULL;
 	}
-	watch->dir = dir;
+	watch->inode = inode;
 	watch_table_add(fs, watch);
 	return watch;
 }
 
-/* Counts looks at DIR by their WEIGHT. True where they now speak for watching it. With the
+/* Counts looks at INODE by their WEIGHT. True where they now speak for watching it. With the
  * watcher's lock held. */
-static bool count_look(struct inode *dir, unsigned weight)
+static bool count_look(struct inode *inode, unsigned weight)
 {
-	if (dir->watch != NULL || watch_now() < dir->quiet_until) {
+	if (inode->watch != NULL || watch_now() < inode->quiet_until) {
 		return false;
 	}
-	dir->looks += (int)weight;
-	return dir->looks >= LOOKS_MIN;
+	inode->looks += (int)weight;
+	return inode->looks >= LOOKS_MIN;
+}
+
+/* INODE's watch, which it gets where one more look, of that WEIGHT, speaks for it; or NULL. With
+ * the watcher's lock held, which may be given back meanwhile. */
+static struct watch *consider(struct fs *fs, struct inode *inode, int fd, unsigned weight)
+{
+	struct watcher *watcher = &fs->watch;
+	bool worth = count_look(inode, weight);
+
+	if (worth && atomic_load(&watcher->running) == 0) {
+		pthread_mutex_unlock(&watcher->lock);
+		watch_running(fs);
+		pthread_mutex_lock(&watcher->lock);
+		worth = count_look(inode, 0);
+	}
+	if (!worth) {
+		return inode->watch;
+	}
+	struct watch *watch = add_watch(fs, inode, fd);
+
+	if (watch == NULL) {
+		inode->quiet_until = watch_now() + QUIET_MS;
+	}
+	return watch;
 }
 
 void watch_look(struct fs *fs, struct inode *dir, int dir_fd, unsigned weight, struct look *look)
@@ -78,24 +105,23 @@ void watch_look(struct fs *fs, struct inode *dir, int dir_fd, unsigned weight, s
 		return;
 	}
 	pthread_mutex_lock(&watcher->lock);
-	bool worth = count_look(dir, weight);
+	const struct watch *watch = consider(fs, dir, dir_fd, weight);
 
-	if (worth && atomic_load(&watcher->running) == 0) {
-		pthread_mutex_unlock(&watcher->lock);
-		watch_running(fs);
-		pthread_mutex_lock(&watcher->lock);
-		worth = count_look(dir, 0);
-	}
-	struct watch *watch = worth ? add_watch(fs, dir, dir_fd) : dir->watch;
-
-	if (worth && watch == NULL) {
-		dir->quiet_until = watch_now() + QUIET_MS;
-	}
 	if (watch != NULL && !watch->leaving) {
 		look->promising = true;
 		look->seq = watch->seq;
 	}
 	pthread_mutex_unlock(&watcher->lock);
+}
+
+void watch_opened(struct fs *fs, struct inode *file, int fd)
+{
+	if (!fs->watch.on || !atomic_load_explicit(&file->linked, memory_order_relaxed)) {
+		return;
+	}
+	pthread_mutex_lock(&fs->watch.lock);
+	consider(fs, file, fd, WATCH_OPENED);
+	pthread_mutex_unlock(&fs->watch.lock);
 }
 
 bool watch_is_walked(struct fs *fs, const struct inode *dir)
@@ -119,8 +145,8 @@ bool watch_worth(struct fs *fs, struct inode *dir, unsigned weight)
 	return worth;
 }
 
-/* An attribute of a file with other names may change by those, and that of one that is mounted here
- * where it really is. */
+/* An attribute of a file with other names may change by those (see watch_opened()), and that of one
+ * that is mounted here where it really is. */
 static bool told_in(const struct inode *dir, const struct statx *stx)
 {
 	return !S_ISDIR(stx->stx_mode) && stx->stx_nlink == 1 && stx->stx_mnt_id == dir->key.mnt;
@@ -220,7 +246,8 @@ void watch_look_at(struct fs *fs, struct inode *inode, struct look *look)
 	}
 	pthread_mutex_lock(&watcher->lock);
 	inode_table_lock(&fs->inodes);
-	struct inode *dir = inode->type == S_IFDIR ? inode : inode->parent;
+	bool itself = inode->type == S_IFDIR || inode->watch != NULL;
+	struct inode *dir = itself ? inode : inode->parent;
 
 	if (dir != NULL && dir->watch != NULL && !dir->watch->leaving) {
 		look->promising = true;
@@ -260,7 +287,8 @@ double watch_promise_attr(
 	if (stx != NULL && watch != NULL && watch->seq == look->seq) {
 		if (look->dir == inode) {
 			watch->attr = true;
-			seconds = ATTR_SECONDS_QUIET;
+			seconds =
+				inode->type == S_IFDIR ? ATTR_SECONDS_QUIET : attr_seconds(fs, stx);
 		} else if (told_in(look->dir, stx)) {
 			struct promise *promise = promised(look->dir, inode);
 

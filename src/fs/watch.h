@@ -56,7 +56,8 @@ struct watcher {
 
 /* A look at a directory's entries, or at one inode's attributes. */
 struct look {
-	struct inode *dir; /* with a ref, by watch_look_at() alone; NULL: nothing to promise */
+	struct inode *dir; /* what is watched for them, by watch_look_at() alone, with a ref: the
+			      inode itself or its directory; NULL: nothing to promise */
 	uint32_t seq;
 	bool promising;
 };
@@ -64,6 +65,8 @@ struct look {
 /* So much the listing of a directory speaks for watching it: enough where nothing speaks against
  * it. Who lists one mostly looks at what is in it. */
 #define WATCH_LISTED 8
+/* And one opening of a file for watching that. */
+#define WATCH_OPENED 4
 
 /* A change of NAME in DIR that is being made through the view. */
 struct own_change {
@@ -101,6 +104,13 @@ void watch_look(struct fs *fs, struct inode *dir, int dir_fd, unsigned weight, s
  */
 double watch_promise(struct fs *fs, struct inode *dir, const struct look *look, const char *name,
 	const struct statx *stx, double *attr);
+
+/*
+ * FILE (descriptor FD) is opened. One with several names, whose attributes the events of one
+ * directory don't tell of, is watched itself where that happens again: where a system is deployed
+ * by links (ostree), each program and library is one.
+ */
+void watch_opened(struct fs *fs, struct inode *file, int fd);
 
 /* The kernel is about to be given some of DIR's listing. */
 void watch_listing(struct fs *fs, struct inode *dir);
@@ -142,7 +152,7 @@ void watch_expire_attr(struct fs *fs, const struct inode *inode, bool pages);
 /* Tells the kernel to look NAME in DIR up anew. Not before its own request there is answered. */
 void watch_expire(struct fs *fs, struct inode *dir, const char *name);
 
-/* The kernel may have forgotten DIR, which the caller has a ref of. */
-void watch_forget(struct fs *fs, struct inode *dir);
+/* The kernel may have forgotten INODE, which the caller has a ref of. */
+void watch_forget(struct fs *fs, struct inode *inode);
 
 #endif

@@ -135,7 +135,7 @@ static void expire_dir(struct fs *fs, struct watch *watch, struct orders *orders
 	if (watch->attr || watch->listed) {
 		watch->attr = false;
 		watch->listed = false;
-		give_order(fs, orders, hold(fs, watch->dir), "", true, true);
+		give_order(fs, orders, hold(fs, watch->inode), "", true, true);
 	}
 }
 
@@ -155,19 +155,19 @@ static void expire_all(struct fs *fs, struct watch *watch, struct orders *orders
 {
 	for (size_t i = 0; i < watch->n_buckets; i++) {
 		for (struct promise *at = watch->promises[i]; at != NULL; at = at->next) {
-			give_order(fs, orders, hold(fs, watch->dir), at->name, false, false);
+			give_order(fs, orders, hold(fs, watch->inode), at->name, false, false);
 			if (at->attr || at->pages) {
 				expire_child(fs, at, orders);
 			}
 		}
 	}
 	expire_dir(fs, watch, orders);
-	expire_entry_of(fs, watch->dir, orders);
+	expire_entry_of(fs, watch->inode, orders);
 }
 
 static void take_off(struct fs *fs, struct watch *watch)
 {
-	watch->dir->quiet_until = watch_now() + QUIET_MS;
+	watch->inode->quiet_until = watch_now() + QUIET_MS;
 	watch_table_take(fs, watch);
 	watch_free(fs, watch);
 }
@@ -196,7 +196,7 @@ static void name_changed(
 	struct promise *promise = promise_take(watch, name);
 
 	if (promise != NULL) {
-		give_order(fs, orders, hold(fs, watch->dir), name, false, false);
+		give_order(fs, orders, hold(fs, watch->inode), name, false, false);
 		expire_child(fs, promise, orders);
 		free(promise);
 	}
@@ -217,7 +217,7 @@ static void take_event(struct fs *fs, struct watch *watch, const struct inotify_
 	struct orders *orders)
 {
 	const char *name = event->len > 0 ? event->name : "";
-	bool own = (event->mask & NAME_EVENTS) != 0 && is_own(fs, watch->dir, name);
+	bool own = (event->mask & NAME_EVENTS) != 0 && is_own(fs, watch->inode, name);
 
 	watch->seq++;
 	if (own) {
@@ -281,7 +281,7 @@ void watch_name_anywhere(struct fs *fs, const char *name)
 
 		watch->seq++;
 		if (promise != NULL) {
-			give_order(fs, &orders, hold(fs, watch->dir), name, false, false);
+			give_order(fs, &orders, hold(fs, watch->inode), name, false, false);
 			free(promise);
 		}
 	}
@@ -307,14 +307,14 @@ void watch_dispatch(struct fs *fs, const struct inotify_event *event)
 	carry_out(fs, &orders);
 }
 
-void watch_forget(struct fs *fs, struct inode *dir)
+void watch_forget(struct fs *fs, struct inode *inode)
 {
 	struct watch *gone = NULL;
 
 	pthread_mutex_lock(&fs->watch.lock);
 	inode_table_lock(&fs->inodes);
-	if (dir->watch != NULL && dir->lookups == 0) {
-		gone = dir->watch;
+	if (inode->watch != NULL && inode->lookups == 0) {
+		gone = inode->watch;
 		watch_table_take(fs, gone);
 	}
 	inode_table_unlock(&fs->inodes);

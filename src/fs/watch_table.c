@@ -39,8 +39,8 @@ void watch_table_add(struct fs *fs, struct watch *watch)
 	*bucket = watch;
 	/* Not that of one which the directory had before, and whose looks are still under way. */
 	watch->seq = fs->watch.next_seq += 0x10000;
-	watch->dir->watch = watch;
-	inode_ref(&fs->inodes, watch->dir);
+	watch->inode->watch = watch;
+	inode_ref(&fs->inodes, watch->inode);
 	fs->watch.n++;
 }
 
@@ -62,8 +62,8 @@ void watch_table_take(struct fs *fs, struct watch *watch)
 		at = &(*at)->next;
 	}
 	*at = watch->next;
-	watch->dir->watch = NULL;
-	watch->dir->looks = 0;
+	watch->inode->watch = NULL;
+	watch->inode->looks = 0;
 	fs->watch.n--;
 	if (watch_table_find(fs, watch->wd, NULL) == NULL) {
 		inotify_rm_watch(fs->watch.inotify_fd, watch->wd);
@@ -100,7 +100,7 @@ void watch_free(struct fs *fs, struct watch *watch)
 			free(at);
 		}
 	}
-	inode_unref(&fs->inodes, watch->dir);
+	inode_unref(&fs->inodes, watch->inode);
 	free(watch->promises);
 	free(watch);
 }

@@ -24,14 +24,14 @@ struct promise {
 };
 
 struct watch {
-	struct watch *next; /* in its bucket; the same directory may be mounted at two places */
+	struct watch *next; /* in its bucket; the same inode may be mounted at two places */
 	int wd;
-	struct inode *dir; /* with a ref */
-	uint32_t seq;	   /* of events */
-	bool attr;	   /* the directory's own attributes are promised */
-	bool listed;	   /* the kernel may have some of the listing */
-	bool leaving;	   /* nothing more is promised */
-	int64_t window;	   /* events are counted from here, monotonic ms */
+	struct inode *inode; /* with a ref: a directory, or a file with several names */
+	uint32_t seq;	     /* of events */
+	bool attr;	     /* its own attributes are promised */
+	bool listed;	     /* the kernel may have some of the listing */
+	bool leaving;	     /* nothing more is promised */
+	int64_t window;	     /* events are counted from here, monotonic ms */
 	unsigned events;
 	int64_t own_since; /* the last change through the view, monotonic ms */
 	struct promise **promises;

@@ -46,6 +46,25 @@ out=$("$FS_MOUNT" host "$T/ext" "$T/m" --pid-file="$T/pid" -- sh -c '
 [ "$out" -lt 5 ]
 report $? "the kernel keeps names and attributes" "$out requests for 20 looks at what is known"
 
+# A file with several names, as a system that is deployed by links has them: it is watched itself, so that a change by a
+# name that nobody looks at is seen.
+mkdir -p "$T/ext/linked" "$T/ext/elsewhere"
+echo one >"$T/ext/linked/f"
+ln "$T/ext/linked/f" "$T/ext/elsewhere/g"
+out=$("$FS_MOUNT" host "$T/ext" "$T/m" --pid-file="$T/pid" -- sh -c '
+	f='"$T"'/m/linked/f
+	for i in 1 2 3; do ls -l '"$T"'/m/linked >/dev/null; cat $f >/dev/null; stat $f >/dev/null; done
+	requests() { awk "/^syscr/ { print \$2 }" /proc/$(cat '"$T"'/pid)/io; }
+	before=$(requests)
+	for i in 1 2 3 4 5 6 7 8 9 10; do stat $f >/dev/null; done
+	echo $(($(requests) - before))
+	chmod 600 '"$T"'/ext/elsewhere/g; stat -c %a $f
+	echo more >>'"$T"'/ext/elsewhere/g; stat -c %s $f
+	mv '"$T"'/ext/elsewhere/g '"$T"'/ext/elsewhere/h; [ "$(stat -c %z $f)" = "$(stat -c %z '"$T"'/ext/linked/f)" ] || echo "time of change"
+	rm '"$T"'/ext/elsewhere/h; stat -c %h $f' 2>&1)
+[ "$(echo "$out" | tail -n +2 | tr '\n' ' ')" = "600 9 1 " ] && [ "$(echo "$out" | head -n 1)" -lt 5 ]
+report $? "one with several names" "$out"
+
 changes "host view of a plain file system" host "$T/ext" 5000 "$RANDOM" 400
 # So few that each is given up and taken up again all the time.
 changes "the same where much is done in the same places" host "$T/ext" 3000 "$RANDOM" 12
