@@ -288,19 +288,34 @@ __attribute__((no_sanitize("coverage"))) static bool tells_secret(const char *da
 	return false;
 }
 
+/* Takes the next message, but for those that tell the kernel what it may not trust any more.
+ * Returns its size, or -1 where there is none. */
+static ssize_t take_message(char *message, size_t size)
+{
+	const struct fuse_out_header *out = (const void *)message;
+	ssize_t n;
+
+	do {
+		n = recv(kernel_fd, message, size, MSG_DONTWAIT);
+	} while (n >= (ssize_t)sizeof(*out) && out->unique == 0 && out->len == (size_t)n &&
+		 (out->error == FUSE_NOTIFY_INVAL_INODE || out->error == FUSE_NOTIFY_INVAL_ENTRY));
+	return n;
+}
+
 /* Sends REQUEST, of SIZE bytes. Returns the size of the reply's body, or -1 where it is an error.
  */
 static ssize_t ask(char *request, size_t size, bool wants_reply, char **body)
 {
-	static char reply[sizeof(struct fuse_out_header) + FILE_SIZE_MAX];
+	static _Alignas(8) char reply[sizeof(struct fuse_out_header) + FILE_SIZE_MAX];
 	struct fuse_in_header *in = (void *)request;
+	static _Alignas(8) char rest[256];
 	struct fuse_out_header out;
 	struct fuse_buf buf = { .mem = request, .size = size };
 
 	in->len = (uint32_t)size;
 	in->unique = ++unique;
 	loop_process(&fs, &buf);
-	ssize_t n = recv(kernel_fd, reply, sizeof(reply), MSG_DONTWAIT);
+	ssize_t n = take_message(reply, sizeof(reply));
 	if (!wants_reply) {
 		return n < 0 ? 0 : (abort(), -1);
 	}
@@ -309,8 +324,7 @@ static ssize_t ask(char *request, size_t size, bool wants_reply, char **body)
 	}
 	memcpy(&out, reply, sizeof(out));
 	if (out.len != (size_t)n || out.unique != unique || out.error > 0 || out.error < -4095 ||
-		recv(kernel_fd, &out, sizeof(out), MSG_DONTWAIT) >= 0 ||
-		tells_secret(reply, (size_t)n)) {
+		take_message(rest, sizeof(rest)) >= 0 || tells_secret(reply, (size_t)n)) {
 		abort();
 	}
 	*body = reply + sizeof(out);
