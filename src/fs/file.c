@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "base/str.h"
 #include "fs/fs.h"
 #include "fs/kind.h"
 
@@ -308,10 +307,7 @@ static int take_new(struct fs *fs, struct inode *parent, const char *name, int *
 	if (inode == NULL) {
 		return -ENOMEM;
 	}
-	memset(entry, 0, sizeof(*entry));
-	entry->ino = (fuse_ino_t)(uintptr_t)inode;
-	entry->generation = 1;
-	attr_fill(fs, &stx, &entry->attr);
+	lookup_fill(fs, inode, &stx, entry);
 	/* The open itself looks at them once more. */
 	entry->attr_timeout = inode_moment_begin(&fs->inodes, inode) ? FS_MOMENT : 0;
 	int r = inode_fd_get(&fs->inodes, inode);

@@ -12,7 +12,9 @@ static void forget_known(struct fs *fs, struct inode *inode, uint64_t n)
 {
 	inode_ref(&fs->inodes, inode);
 	inode_forget(&fs->inodes, inode, n);
-	dir_forget(fs, inode);
+	if (inode->type == S_IFDIR) {
+		dir_forget(fs, inode);
+	}
 	if (fs->watch.on) {
 		watch_forget(fs, inode);
 	}

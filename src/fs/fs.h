@@ -131,6 +131,9 @@ void attr_setattr(
 void attr_statfs(fuse_req_t req, fuse_ino_t ino);
 
 /* lookup.c */
+/* ENTRY of INODE, as STX says that it is, of which nothing is promised. */
+void lookup_fill(struct fs *fs, struct inode *inode, const struct statx *stx,
+	struct fuse_entry_param *entry);
 /* Looks NAME up in PARENT and counts one more reference of the kernel's. 0 or a negative errno. */
 int lookup_entry(
 	struct fs *fs, struct inode *parent, const char *name, struct fuse_entry_param *entry);

@@ -174,8 +174,8 @@ static bool ensure(struct fs *fs, bool *runs, void *(*run)(void *))
 }
 
 /*
- * A close need not be told (file.c, closes_quietly()): who locked it keeps the
- * lock until he gives it up, the open file is closed by all who have it, or he ends.
+ * A close need not be told (file.c, closes_quietly()): who locked the file keeps the lock until he
+ * gives it up, the open file is closed by all who have it, or he ends.
  */
 static void await_end(struct fs *fs, struct lock_owner *holder, pid_t tid)
 {

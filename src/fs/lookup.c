@@ -7,7 +7,7 @@
 #include "fs/fs.h"
 #include "fs/root.h"
 
-static void fill_entry(
+void lookup_fill(
 	struct fs *fs, struct inode *inode, const struct statx *stx, struct fuse_entry_param *entry)
 {
 	memset(entry, 0, sizeof(*entry));
@@ -86,7 +86,7 @@ static int look_up(
 	if (inode == NULL) {
 		return -ENOMEM;
 	}
-	fill_entry(fs, inode, &stx, entry);
+	lookup_fill(fs, inode, &stx, entry);
 	entry->entry_timeout = watch_promise(fs, parent, &look, name, &stx, &entry->attr_timeout);
 	if (inode->type == S_IFDIR) {
 		promise_dir(fs, parent, inode, entry);
@@ -107,7 +107,7 @@ int lookup_entry(
 
 	if (synthetic != NULL) {
 		attr_statx(fs, synthetic, &stx);
-		fill_entry(fs, synthetic, &stx, entry);
+		lookup_fill(fs, synthetic, &stx, entry);
 		entry->entry_timeout = FS_FOREVER;
 		entry->attr_timeout = FS_FOREVER;
 		return 0;

@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "fs/watch.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "fs/fs.h"
 #include "fs/inode_fd.h"
@@ -31,7 +29,6 @@
 #define SETTLED_SECONDS 3600
 #define KEPT_MAX (2 << 20) /* bytes; the pages are there twice, in the real file's cache too */
 
-#define NAME_EVENTS (IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO)
 #define ATTR_EVENTS (IN_MODIFY | IN_ATTRIB | IN_CLOSE_WRITE)
 /* A file that is renamed, by whichever name, has a new time of change. */
 #define FILE_EVENTS (ATTR_EVENTS | IN_MOVE_SELF)
@@ -81,7 +78,7 @@ static struct watch *consider(struct fs *fs, struct inode *inode, int fd, unsign
 
 	if (worth && atomic_load(&watcher->running) == 0) {
 		pthread_mutex_unlock(&watcher->lock);
-		watch_running(fs);
+		watch_run(fs);
 		pthread_mutex_lock(&watcher->lock);
 		worth = count_look(inode, 0);
 	}

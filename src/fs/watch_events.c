@@ -8,13 +8,10 @@
 #include <string.h>
 #include <sys/inotify.h>
 #include <sys/uio.h>
-#include <unistd.h>
 
 #include "fs/fs.h"
 #include "fs/protocol.h"
 #include "fs/watch_table.h"
-
-#define NAME_EVENTS (IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO)
 
 /* A directory with more events than this in a second isn't worth what they cost everybody. */
 #define EVENTS_MAX 100

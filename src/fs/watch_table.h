@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The watched directories and what was promised of their entries. All with the watcher's lock held.
+ * What is watched, directories mostly, and what was promised of their entries. All with the
+ * watcher's lock held.
  */
 #ifndef FS_WATCH_TABLE_H
 #define FS_WATCH_TABLE_H
 
+#include <sys/inotify.h>
+
 #include "fs/inode.h"
 #include "fs/watch.h"
 
-struct inotify_event;
+#define NAME_EVENTS (IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO)
 
 /* So long a directory that changes much isn't watched. */
 #define QUIET_MS 5000
@@ -56,9 +59,9 @@ void watch_free(struct fs *fs, struct watch *watch);
 /* The watch after AFTER (NULL: the first) of all, or NULL. */
 struct watch *watch_table_next(struct fs *fs, struct watch *after);
 
-/* watch_threads.c: do the threads run? Starts them where nobody needed them so far. Without the
- * watcher's lock. */
-bool watch_running(struct fs *fs);
+/* watch_threads.c: starts the threads, unless that was tried: the watcher's running. Without its
+ * lock. */
+void watch_run(struct fs *fs);
 /* watch_mounts.c: what is mounted on the host has changed. The drain lock is held. */
 void watch_mounts_changed(struct fs *fs);
 /* watch_events.c: NAME may lead elsewhere, in whatever directory. */

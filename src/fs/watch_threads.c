@@ -3,7 +3,6 @@
  * The threads that read the events, one for each processor, real-time and bound to it. As what they
  * call they never touch the files behind the view.
  */
-#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
@@ -210,21 +209,15 @@ static bool start_threads(struct fs *fs)
 	return true;
 }
 
-bool watch_running(struct fs *fs)
+void watch_run(struct fs *fs)
 {
 	struct watcher *watcher = &fs->watch;
-	int running = atomic_load(&watcher->running);
 
-	if (running == 0) {
-		pthread_mutex_lock(&watcher->drain);
-		running = atomic_load(&watcher->running);
-		if (running == 0) {
-			running = start_threads(fs) ? 1 : -1;
-			atomic_store(&watcher->running, running);
-		}
-		pthread_mutex_unlock(&watcher->drain);
+	pthread_mutex_lock(&watcher->drain);
+	if (atomic_load(&watcher->running) == 0) {
+		atomic_store(&watcher->running, start_threads(fs) ? 1 : -1);
 	}
-	return running > 0;
+	pthread_mutex_unlock(&watcher->drain);
 }
 
 void watch_negotiate(struct fs *fs, unsigned minor)
