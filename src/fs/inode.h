@@ -34,8 +34,10 @@ struct inode {
 	struct statx_timestamp birth; /* zero: the file system doesn't say */
 	uint32_t type;		      /* S_IFMT part of the mode */
 	bool synthetic;		      /* has no file behind it */
-	atomic_bool linked;	      /* has been seen with several names */
-	_Atomic enum kind kind;	      /* kind.c's */
+	/* Any thread's. Not beside what is read without the lock: a compiler reads the two above in
+	 * one, and their neighbours with them. */
+	_Atomic enum kind kind; /* kind.c's */
+	atomic_bool linked;	/* has been seen with several names */
 	bool hashed;
 	bool orphan;	  /* no name leads here: the descriptor is held till one does */
 	bool moment;	  /* see inode_moment_begin() */
