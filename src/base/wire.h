@@ -26,6 +26,9 @@
 #define WIRE_OWN_MOUNTS "/dev", "/proc", "/sys"
 
 #define WIRE_SOCKET_FD 3 /* where a helper program finds its socket to the front */
+/* Its argument where it is to be two processes, and where it finds the second's socket then. */
+#define WIRE_TWIN "twin"
+#define WIRE_TWIN_FD 4
 
 enum wire_type {
 	WIRE_FS_START = 1, /* front to sallyport-fs; descriptors: FUSE device, root directory */
@@ -41,6 +44,7 @@ enum wire_type {
 	WIRE_TOOL_RUNS,	   /* fs to gate: struct wire_tool_runs */
 	WIRE_WHY,	   /* launcher, as /.sallyport/why, to the front's process for it */
 	WIRE_WHY_ENDED,	   /* back: struct wire_why_ended */
+	WIRE_BORN,	   /* the second of WIRE_TWIN to front: struct wire_born */
 };
 
 struct wire_header {
@@ -56,6 +60,11 @@ struct wire_failed {
 
 struct wire_ready {
 	struct wire_header header;
+};
+
+struct wire_born {
+	struct wire_header header;
+	int32_t pid; /* a child of the front */
 };
 
 enum wire_view {

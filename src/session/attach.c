@@ -369,13 +369,10 @@ static int run(struct attach *a, struct error *err)
 
 void session_start_early(const struct session_options *options)
 {
-	if (!options->native_host) {
-		helper_start_early("sallyport-fs");
+	if (!options->native_host || !options->native_view) {
+		helper_start_early("sallyport-fs", !options->native_host && !options->native_view);
 	}
-	if (!options->native_view) {
-		helper_start_early("sallyport-fs");
-	}
-	helper_start_early("sallyport-gate");
+	helper_start_early("sallyport-gate", false);
 }
 
 void session_end_early(void)

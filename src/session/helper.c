@@ -23,7 +23,12 @@
 #define SPAWNS_MAX 6
 #define SPAWN_STACK 32768
 
-static struct helper early[EARLY_MAX];
+static struct early {
+	struct helper helper;
+	bool waits;  /* for a helper_start() */
+	bool unborn; /* a twin, whose first message is still to be read */
+} early[EARLY_MAX];
+static size_t n_early;
 
 int helper_path(const char *name, char *out, struct error *err)
 {
@@ -50,22 +55,28 @@ static struct spawn {
 	_Alignas(16) char stack[SPAWN_STACK];
 	char *path; /* beside the end of the stack that is used */
 	int sock;
+	int twin_sock; /* -1: none */
 } spawns[SPAWNS_MAX];
 static size_t n_spawns;
 
-static void refuse(int sock, const char *path)
+static void refuse(const struct spawn *spawn)
 {
 	struct error err = { 0 };
 
-	error_set(&err, errno, "execute %s", path);
-	wire_send_failed(sock, WIRE_FAILED, &err);
+	error_set(&err, errno, "execute %s", spawn->path);
+	wire_send_failed(spawn->sock, WIRE_FAILED, &err);
+	if (spawn->twin_sock >= 0) {
+		wire_send_failed(spawn->twin_sock, WIRE_FAILED, &err);
+	}
 }
 
 /* In the child, in our memory: system calls alone. */
 static int become_helper(void *data)
 {
 	struct spawn *spawn = data;
-	char *argv[] = { spawn->path, NULL };
+	bool twin = spawn->twin_sock >= 0;
+	char word[] = WIRE_TWIN;
+	char *argv[] = { spawn->path, twin ? word : NULL, NULL };
 	char *env[] = { NULL };
 	sigset_t none;
 
@@ -73,21 +84,44 @@ static int become_helper(void *data)
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	/* Above those that they go to. */
+	int sock = fcntl(spawn->sock, F_DUPFD_CLOEXEC, WIRE_TWIN_FD + 1);
+	int twin_sock = twin ? fcntl(spawn->twin_sock, F_DUPFD_CLOEXEC, WIRE_TWIN_FD + 1) : -1;
 	if (null_fd >= 0 && dup2(null_fd, STDIN_FILENO) >= 0 && dup2(null_fd, STDOUT_FILENO) >= 0 &&
-		(spawn->sock == WIRE_SOCKET_FD ? fcntl(spawn->sock, F_SETFD, 0)
-					       : dup2(spawn->sock, WIRE_SOCKET_FD)) >= 0) {
+		dup2(sock, WIRE_SOCKET_FD) >= 0 && (!twin || dup2(twin_sock, WIRE_TWIN_FD) >= 0)) {
 		execve(spawn->path, argv, env);
 	}
-	refuse(spawn->sock, spawn->path);
+	refuse(spawn);
 	_exit(EXIT_OURS);
 }
 
-/* posix_spawn(3) has us wait until the program begins, milliseconds of an attach. */
-static int start(struct helper *helper, const char *name, struct error *err)
+static int open_pidfd(struct helper *helper, struct error *err)
+{
+	helper->pidfd = (int)syscall(SYS_pidfd_open, helper->pid, 0);
+	return helper->pidfd < 0 ? error_set(err, errno, "pidfd_open of %s", helper->name) : 0;
+}
+
+/* A pair of sockets: ours, as the helper's, and SOCK, which its process is to have. */
+static int connect_helper(struct helper *helper, int *sock, struct error *err)
+{
+	int pair[2];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0) {
+		return error_set(err, errno, "socketpair");
+	}
+	helper->sock = pair[0];
+	*sock = pair[1];
+	return 0;
+}
+
+/*
+ * posix_spawn(3) has us wait until the program begins, milliseconds of an attach. TWIN_SOCK, unless
+ * -1, is for the second process that it is to make.
+ */
+static int start(struct helper *helper, const char *name, int twin_sock, struct error *err)
 {
 	struct spawn *spawn = &spawns[n_spawns];
 	char path[PATH_MAX];
-	int pair[2];
 
 	helper->name = name;
 	if (n_spawns == SPAWNS_MAX) {
@@ -102,57 +136,86 @@ static int start(struct helper *helper, const char *name, struct error *err)
 	if (spawn->path == NULL) {
 		return error_set(err, ENOMEM, "start %s", name);
 	}
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0) {
-		return error_set(err, errno, "socketpair");
+	r = connect_helper(helper, &spawn->sock, err);
+	if (r < 0) {
+		return r;
 	}
-	spawn->sock = pair[1];
+	spawn->twin_sock = twin_sock;
 	helper->pid = clone(
 		become_helper, spawn->stack + sizeof(spawn->stack), CLONE_VM | SIGCHLD, spawn);
 	int code = errno;
-	close(pair[1]);
+	close(spawn->sock);
 	if (helper->pid < 0) {
-		close(pair[0]);
+		close(helper->sock);
 		helper->pid = 0;
 		return error_set(err, code, "start %s", spawn->path);
 	}
-	helper->sock = pair[0];
-	helper->pidfd = (int)syscall(SYS_pidfd_open, helper->pid, 0);
-	return helper->pidfd < 0 ? error_set(err, errno, "pidfd_open of %s", name) : 0;
+	return open_pidfd(helper, err);
+}
+
+void helper_start_early(const char *name, bool twin)
+{
+	struct early *first = &early[n_early];
+	struct early *second = first + 1;
+	_cleanup_close_ int twin_sock = -1;
+	struct error ignored;
+
+	if (n_early + 1 + twin > EARLY_MAX) {
+		return;
+	}
+	second->helper.name = name;
+	/* Without a socket it's started when it is needed. */
+	twin = twin && connect_helper(&second->helper, &twin_sock, &ignored) == 0;
+	if (start(&first->helper, name, twin_sock, &ignored) == 0) {
+		first->waits = true;
+		second->waits = second->unborn = twin;
+		n_early += 1 + twin;
+		return;
+	}
+	helper_stop(&first->helper);
+	if (twin) {
+		close(second->helper.sock);
+	}
+}
+
+/* The twin's process has been made, or is about to be: which it is. */
+static int claim(struct helper *twin, struct error *err)
+{
+	struct wire_born born;
+	int r = wire_receive(twin->sock, WIRE_BORN, &born, sizeof(born), NULL, 0, err);
+
+	if (r < 0) {
+		close(twin->sock);
+		return error_wrap(err, "%s", twin->name);
+	}
+	twin->pid = born.pid;
+	return open_pidfd(twin, err);
 }
 
 int helper_start(struct helper *helper, const char *name, struct error *err)
 {
-	for (size_t i = 0; i < EARLY_MAX; i++) {
-		if (early[i].pid != 0 && strcmp(early[i].name, name) == 0) {
-			*helper = early[i];
-			early[i].pid = 0;
-			return 0;
+	for (size_t i = 0; i < n_early; i++) {
+		if (early[i].waits && strcmp(early[i].helper.name, name) == 0) {
+			early[i].waits = false;
+			*helper = early[i].helper;
+			return early[i].unborn ? claim(helper, err) : 0;
 		}
 	}
-	return start(helper, name, err);
-}
-
-void helper_start_early(const char *name)
-{
-	for (size_t i = 0; i < EARLY_MAX; i++) {
-		if (early[i].pid == 0) {
-			struct error ignored;
-
-			if (start(&early[i], name, &ignored) < 0) {
-				helper_stop(&early[i]);
-			}
-			return;
-		}
-	}
+	return start(helper, name, -1, err);
 }
 
 void helper_end_early(void)
 {
-	for (size_t i = 0; i < EARLY_MAX; i++) {
-		helper_end(&early[i]);
+	struct helper left[EARLY_MAX] = { 0 };
+	struct error ignored;
+
+	for (size_t i = 0; i < n_early; i++) {
+		if (early[i].waits && helper_start(&left[i], early[i].helper.name, &ignored) == 0) {
+			helper_end(&left[i]);
+		}
 	}
-	for (size_t i = 0; i < EARLY_MAX; i++) {
-		helper_stop(&early[i]);
+	for (size_t i = 0; i < n_early; i++) {
+		helper_stop(&left[i]);
 	}
 }
 

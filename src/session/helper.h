@@ -5,6 +5,7 @@
 #ifndef SESSION_HELPER_H
 #define SESSION_HELPER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -32,9 +33,10 @@ int helper_start(struct helper *helper, const char *name, struct error *err);
 
 /*
  * Starts NAME for a helper_start() that follows: it loads meanwhile, and waits for its first
- * message. Where that fails the latter says so.
+ * message. Where that fails the latter says so. TWIN: for two of them; the program is started once
+ * and makes the second process itself, which spares that the start (WIRE_TWIN).
  */
-void helper_start_early(const char *name);
+void helper_start_early(const char *name, bool twin);
 
 /* Ends those that were started early and not taken. */
 void helper_end_early(void);

@@ -133,7 +133,7 @@ class Matrix:
             path = os.path.join(folder, program)
             # -D: it stays the child of its front, and strace is the one beside.
             with open(path, "w", encoding="ascii") as f:
-                f.write("#!/bin/sh\nPATH=/usr/bin:/bin\nexec strace -D -f -qq -o %s.$$ $(cat %s) %s.real\n"
+                f.write("#!/bin/sh\nPATH=/usr/bin:/bin\nexec strace -D -f -qq -o %s.$$ $(cat %s) %s.real \"$@\"\n"
                         % (self.log, self.options, path))
             os.chmod(path, 0o755)
 
