@@ -14,7 +14,7 @@
 #include "base/cleanup.h"
 #include "base/str.h"
 
-#define BLOCK 65536
+#define BLOCK 4096 /* most records are far shorter, and each page more has first to be made */
 
 /* Takes WORD away from the front of what CURSOR points to. */
 static bool skip(const char **cursor, const char *end, const char *word)

@@ -91,12 +91,12 @@ static int command(int argc, char **argv, bool views,
 		}
 		status = run(lifts ? &lifted : &profile, &options.session, &err);
 	}
-	session_end_early();
 	/* What is not whole of a recording is worth a word, not the program's status. */
 	if (record_end(&record, &cause) < 0 && status >= 0) {
 		log_error("%s", cause.message);
 	}
 	cli_trail_end(&trail, begun, status, &err, record_path(&record), record.sha256);
+	session_finish();
 	if (status < 0) {
 		log_error("%s", err.message);
 		status = EXIT_OURS;

@@ -205,8 +205,8 @@ int main(void)
 	tools_end(&gate);
 	programs_event(&gate);
 	trail_close(gate.trail);
-	/* The front may have been killed: then nobody else ends what it had started. */
-	if (gate.session_mnt.ino != 0) {
+	/* Then nobody else ends what it had started. */
+	if (gate.session_mnt.ino != 0 && front_killed(&gate)) {
 		reap_namespace("mnt", &gate.session_mnt, SIGKILL, REAP_TIMEOUT_MS);
 	}
 	programs_end(&gate);

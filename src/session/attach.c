@@ -375,9 +375,9 @@ void session_start_early(const struct session_options *options)
 	helper_start_early("sallyport-gate", false);
 }
 
-void session_end_early(void)
+void session_finish(void)
 {
-	helper_end_early();
+	helper_finish_all();
 }
 
 int session_attach(
@@ -407,7 +407,8 @@ int session_attach(
 	if (r == 0) {
 		r = run(&a, err);
 	}
-	/* All at once: the kernel takes milliseconds to end the views' watch of file systems. */
+	/* All at once, and the views' servers are not waited for here: the kernel takes
+	 * milliseconds to end their watch of file systems. */
 	helper_end(&a.gate);
 	helper_end(&a.container.helper);
 	helper_end(&a.host.helper);
@@ -417,8 +418,8 @@ int session_attach(
 	helper_stop(&a.gate);
 	cleanup_close(&a.mnt_fd);
 	cleanup_close(&a.exec_fd);
-	view_stop(&a.container);
-	view_stop(&a.host);
+	view_leave(&a.container);
+	view_leave(&a.host);
 	tree_finish(&a.tree);
 	return r;
 }

@@ -20,6 +20,7 @@
 
 #define STOP_TIMEOUT_MS 1000
 #define EARLY_MAX 3
+#define LEFT_MAX 6
 #define SPAWNS_MAX 6
 #define SPAWN_STACK 32768
 
@@ -29,6 +30,9 @@ static struct early {
 	bool unborn; /* a twin, whose first message is still to be read */
 } early[EARLY_MAX];
 static size_t n_early;
+
+static struct helper left[LEFT_MAX];
+static size_t n_left;
 
 int helper_path(const char *name, char *out, struct error *err)
 {
@@ -204,21 +208,6 @@ int helper_start(struct helper *helper, const char *name, struct error *err)
 	return start(helper, name, -1, err);
 }
 
-void helper_end_early(void)
-{
-	struct helper left[EARLY_MAX] = { 0 };
-	struct error ignored;
-
-	for (size_t i = 0; i < n_early; i++) {
-		if (early[i].waits && helper_start(&left[i], early[i].helper.name, &ignored) == 0) {
-			helper_end(&left[i]);
-		}
-	}
-	for (size_t i = 0; i < n_early; i++) {
-		helper_stop(&left[i]);
-	}
-}
-
 int helper_ready(struct helper *helper, struct error *err)
 {
 	struct wire_ready ready;
@@ -264,4 +253,31 @@ void helper_stop(struct helper *helper)
 		close(helper->pidfd);
 	}
 	helper->pid = 0;
+}
+
+void helper_leave(struct helper *helper)
+{
+	if (n_left < LEFT_MAX) {
+		helper_end(helper);
+		left[n_left++] = *helper;
+		helper->pid = 0;
+	} else {
+		helper_stop(helper);
+	}
+}
+
+void helper_finish_all(void)
+{
+	struct helper unused;
+	struct error ignored;
+
+	for (size_t i = 0; i < n_early; i++) {
+		if (early[i].waits && helper_start(&unused, early[i].helper.name, &ignored) == 0) {
+			helper_leave(&unused);
+		}
+	}
+	for (size_t i = 0; i < n_left; i++) {
+		helper_stop(&left[i]);
+	}
+	n_left = 0;
 }

@@ -38,9 +38,6 @@ int helper_start(struct helper *helper, const char *name, struct error *err);
  */
 void helper_start_early(const char *name, bool twin);
 
-/* Ends those that were started early and not taken. */
-void helper_end_early(void);
-
 /* Sends it the MESSAGE of its start. Where it has ended, ERR has its own words. */
 int helper_tell(struct helper *helper, enum wire_type type, void *message, size_t size,
 	const int *fds, size_t n_fds, struct error *err);
@@ -56,5 +53,11 @@ void helper_end(struct helper *helper);
  * and one that was not started are accepted.
  */
 void helper_stop(struct helper *helper);
+
+/* Tells it to end; helper_finish_all() will wait for that. As helper_stop() else. */
+void helper_leave(struct helper *helper);
+
+/* Ends those that were started early and not taken, and waits for those that were left. */
+void helper_finish_all(void);
 
 #endif

@@ -94,9 +94,12 @@ int session_attach(
 
 /*
  * Starts the servers of a session_attach() with OPTIONS that will follow: they load on another
- * processor while the target is looked at. To be ended where it does not come to that.
+ * processor while the target is looked at.
  */
 void session_start_early(const struct session_options *options);
-void session_end_early(void);
+
+/* Ends what was started early for a session that did not come to be, and waits for what one that
+ * has ended has left ending. */
+void session_finish(void);
 
 #endif

@@ -153,11 +153,20 @@ int view_ready(struct view *view, struct error *err)
 	return view->helper.pid != 0 ? helper_ready(&view->helper, err) : 0;
 }
 
+static void unmount(struct view *view)
+{
+	cleanup_close(&view->mount_fd);
+	view->mount_fd = -1;
+}
+
 void view_stop(struct view *view)
 {
-	if (view != NULL) {
-		helper_stop(&view->helper);
-		cleanup_close(&view->mount_fd);
-		view->mount_fd = -1;
-	}
+	helper_stop(&view->helper);
+	unmount(view);
+}
+
+void view_leave(struct view *view)
+{
+	helper_leave(&view->helper);
+	unmount(view);
 }

@@ -31,5 +31,6 @@ int view_start(struct view *view, enum wire_view kind, int root_fd, bool read_on
 int view_start_native(struct view *view, int root_fd, struct error *err);
 int view_ready(struct view *view, struct error *err);
 void view_stop(struct view *view);
+void view_leave(struct view *view); /* as helper_leave() */
 
 #endif
