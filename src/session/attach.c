@@ -311,8 +311,24 @@ static void end_tools(struct attach *a, const struct ns_id *mnt)
 	}
 }
 
+/* Until the tool has executed its program, which closes SOCK, or one of the parts has ended: as
+ * long it may have our memory, errno too. */
+static void wait_executed(const struct attach *a, int sock)
+{
+	struct part parts[PARTS];
+	struct pollfd ends[PARTS + 1];
+	size_t n = list_parts(a, parts);
+
+	for (size_t i = 0; i < n; i++) {
+		ends[i] = (struct pollfd){ .fd = parts[i].pidfd, .events = POLLIN };
+	}
+	ends[n] = (struct pollfd){ .fd = sock, .events = POLLIN };
+	child_poll(ends, n + 1);
+}
+
 static int run(struct attach *a, struct error *err)
 {
+	const struct namespaces *ns = &a->profile->namespaces;
 	struct wire_ready go;
 	struct ns_id mnt = { 0 };
 	int pair[2];
@@ -320,20 +336,18 @@ static int run(struct attach *a, struct error *err)
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0) {
 		return error_set(err, errno, "socketpair");
 	}
-	pid_t pid = child_fork(&a->profile->namespaces, err);
-	if (pid == 0) {
-		const struct tool tool = {
-			.profile = a->profile,
-			.options = a->options,
-			.world = &a->world,
-			.terminal = a->tty ? &a->terminal : NULL,
-			.streams = &a->streams,
-			.exec_fd = a->exec_fd,
-		};
-
-		close(pair[0]);
-		tool_become(&tool, pair[1]);
-	}
+	struct tool tool = {
+		.profile = a->profile,
+		.options = a->options,
+		.world = &a->world,
+		.terminal = a->tty ? &a->terminal : NULL,
+		.streams = &a->streams,
+		.exec_fd = a->exec_fd,
+		.sock = pair[1],
+		.front_sock = pair[0],
+	};
+	tool_set_environment(a->options);
+	pid_t pid = child_start(ns, tool_needs_copy(ns), tool_become, &tool, err);
 	_cleanup_close_ int sock = pair[0];
 	close(pair[1]);
 	if (pid < 0) {
@@ -355,6 +369,7 @@ static int run(struct attach *a, struct error *err)
 		child_end(pid, PART_END_MS);
 		return blame(a, r, err);
 	}
+	wait_executed(a, sock);
 	r = ask_start(&a->ask, a->world.ask_fd, &a->callers, a->options, err);
 	if (r == 0) {
 		r = watch(a, pid, err);

@@ -17,7 +17,7 @@
 #include "base/fd.h"
 #include "base/str.h"
 
-#define CHILD_STACK 65536
+#define CHILD_STACK 262144 /* what is not used of it costs nothing */
 
 /* Runs BODY in our memory, on a stack of its own. */
 static pid_t share(int (*body)(void *), void *data)
@@ -27,22 +27,27 @@ static pid_t share(int (*body)(void *), void *data)
 	return clone(body, stack + sizeof(stack), CLONE_VM | SIGCHLD, data);
 }
 
-/* A child in the target's pid namespace, by fork(2) or, where there is a BODY, by share(). */
-static pid_t bear(const struct namespaces *ns, int (*body)(void *), void *data, struct error *err)
+pid_t child_start(const struct namespaces *ns, bool copy, int (*body)(void *data), void *data,
+	struct error *err)
 {
 	_cleanup_close_ int own = open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC);
 	const struct namespace *pid_ns = &ns->ns[NAMESPACE_PID];
 
+	/*
+	 * The container's processes can send it a signal that dumps core, which before Linux 5.16
+	 * ended all who share the memory (zap_threads(), fs/coredump.c); or look into it.
+	 */
+	prctl(PR_SET_DUMPABLE, 0);
 	if (own < 0) {
 		return error_set(err, errno, "open our own pid namespace");
 	}
 	if (!pid_ns->shared && setns(pid_ns->fd, CLONE_NEWPID) < 0) {
 		return error_set(err, errno, "join the container's pid namespace");
 	}
-	pid_t pid = body != NULL ? share(body, data) : fork();
+	pid_t pid = copy ? fork() : share(body, data);
 	int code = errno;
 	if (pid == 0) {
-		return 0;
+		_exit(body(data));
 	}
 	/* Only children are in another namespace by setns; later ones shall be in ours. */
 	if (!pid_ns->shared && setns(own, CLONE_NEWPID) < 0) {
@@ -55,27 +60,6 @@ static pid_t bear(const struct namespaces *ns, int (*body)(void *), void *data, 
 		return error_set_hint(err, ESRCH, "see sallyport list", CHILD_ENDED);
 	}
 	return pid < 0 ? error_set(err, code, "fork") : pid;
-}
-
-pid_t child_fork(const struct namespaces *ns, struct error *err)
-{
-	pid_t pid = bear(ns, NULL, NULL, err);
-
-	if (pid == 0) {
-		setsid();
-	}
-	return pid;
-}
-
-pid_t child_share(
-	const struct namespaces *ns, int (*body)(void *data), void *data, struct error *err)
-{
-	/*
-	 * The container's processes can send it a signal that dumps core, which before Linux 5.16
-	 * ended all who share the memory (zap_threads(), fs/coredump.c); or look into it.
-	 */
-	prctl(PR_SET_DUMPABLE, 0);
-	return bear(ns, body, data, err);
 }
 
 void child_end(pid_t pid, int timeout_ms)
@@ -133,4 +117,16 @@ void child_block_signals(void)
 		sigaddset(&set, signals[i]);
 	}
 	sigprocmask(SIG_BLOCK, &set, NULL);
+}
+
+void child_poll(struct pollfd *fds, size_t n)
+{
+	sigset_t mask;
+
+	sigprocmask(SIG_BLOCK, NULL, &mask);
+	for (size_t i = 0; i < ARRAY_SIZE(ending); i++) {
+		sigdelset(&mask, ending[i]);
+	}
+	while (ppoll(fds, n, NULL, &mask) < 0 && errno == EINTR) {
+	}
 }

@@ -5,7 +5,9 @@
 #ifndef SESSION_CHILD_H
 #define SESSION_CHILD_H
 
-#include <signal.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <stddef.h>
 #include <sys/types.h>
 
 #include "base/error.h"
@@ -15,20 +17,16 @@
 #define CHILD_ENDED "the container has ended before the session began"
 
 /*
- * fork(2) into the target's pid namespace. Returns the child's pid in ours, 0 in the child, or a
- * negative errno. The child leads a session of its own: it has no way to the operator's terminal.
+ * A child in the target's pid namespace, whose status is what BODY returns. It shares our memory
+ * until it executes a program, where fork(2) would have the kernel copy each page that either of us
+ * touches next: as long, DATA lives, and where BODY changes what is ours or allocates, we do
+ * nothing but wait for it. COPY: it is forked all the same, for who joins namespaces that the
+ * kernel has for a process of its own memory alone (setns(2), CLONE_NEWTIME). BODY makes it the
+ * leader of a session: it has no way to the operator's terminal. One at a time. We are not dumpable
+ * any more (PR_SET_DUMPABLE). Returns its pid in our namespace, or a negative errno.
  */
-pid_t child_fork(const struct namespaces *ns, struct error *err);
-
-/*
- * A child like that of child_fork(), which shares our memory until it executes a program, where
- * fork(2) would have the kernel copy each page that either of us touches next. It runs BODY, which
- * makes it the leader of a session, at the same time as we go on: it changes nothing that is ours
- * and allocates nothing, and DATA lives until it has executed or ended. One at a time. We are not
- * dumpable any more (PR_SET_DUMPABLE). Returns its pid in our namespace, or a negative errno.
- */
-pid_t child_share(
-	const struct namespaces *ns, int (*body)(void *data), void *data, struct error *err);
+pid_t child_start(const struct namespaces *ns, bool copy, int (*body)(void *data), void *data,
+	struct error *err);
 
 /*
  * Kills the child PID and waits for it, for TIMEOUT_MS milliseconds at most. As long as it has not
@@ -49,5 +47,8 @@ void child_catch_signals(void);
 
 /* Blocks the signals that relay_run() takes from a descriptor. */
 void child_block_signals(void);
+
+/* poll(2) without a limit, during which those of child_catch_signals() end us as before. */
+void child_poll(struct pollfd *fds, size_t n);
 
 #endif

@@ -278,7 +278,7 @@ static int run(const struct profile *profile, const struct session_options *opti
 	sock = pair[0];
 	child_sock = pair[1];
 	struct start start = { launcher_fd, child_sock, sock, terminal, streams, options };
-	pid_t pid = child_share(&profile->namespaces, become_launcher, &start, err);
+	pid_t pid = child_start(&profile->namespaces, false, become_launcher, &start, err);
 	if (pid < 0) {
 		return pid;
 	}

@@ -36,6 +36,13 @@ static int join(
 	return 0;
 }
 
+bool tool_needs_copy(const struct namespaces *ns)
+{
+	const struct namespace *time_ns = &ns->ns[NAMESPACE_TIME];
+
+	return time_ns->fd >= 0 && !time_ns->shared;
+}
+
 static int enter(const struct tool *tool, struct error *err)
 {
 	static const enum namespace_kind before[] = { NAMESPACE_NET };
@@ -64,8 +71,7 @@ static int enter(const struct tool *tool, struct error *err)
 	return r == 0 ? lsm_become_tool(&tool->profile->labels, err) : r;
 }
 
-/* HOME and SHELL are those of the person who ran sudo: the files there become his. */
-static void set_environment(const struct session_options *options)
+void tool_set_environment(const struct session_options *options)
 {
 	const char *sudo_user = getenv("SUDO_USER");
 	bool complete = getenv("HOME") != NULL && getenv("SHELL") != NULL;
@@ -100,19 +106,22 @@ static int run_tool(const struct session_options *options)
 	return exit_of_exec(code);
 }
 
-void tool_become(const struct tool *tool, int sock)
+int tool_become(void *data)
 {
+	const struct tool *tool = data;
 	struct wire_ready ready;
 	struct error err = { 0 };
 
+	setsid();
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	set_environment(tool->options);
+	/* Else it would never hear of our end. */
+	close(tool->front_sock);
 	if (enter(tool, &err) < 0) {
-		wire_send_failed(sock, WIRE_FAILED, &err);
+		wire_send_failed(tool->sock, WIRE_FAILED, &err);
 		_exit(EXIT_OURS);
 	}
-	wire_send(sock, WIRE_READY, &ready, sizeof(ready), NULL, 0);
-	if (wire_receive(sock, WIRE_READY, &ready, sizeof(ready), NULL, 0, &err) < 0) {
+	wire_send(tool->sock, WIRE_READY, &ready, sizeof(ready), NULL, 0);
+	if (wire_receive(tool->sock, WIRE_READY, &ready, sizeof(ready), NULL, 0, &err) < 0) {
 		_exit(EXIT_OURS);
 	}
 	signal(SIGPIPE, SIG_DFL);
