@@ -58,7 +58,7 @@ bool inode_matches(const struct inode *inode, const struct statx *stx)
 
 void inode_table_lock(struct inode_table *table)
 {
-	pthread_mutex_lock(&table->lock);
+	mutex_lock(&table->lock);
 }
 
 void inode_table_unlock(struct inode_table *table)
@@ -66,7 +66,7 @@ void inode_table_unlock(struct inode_table *table)
 	struct inode *dead = table->dead;
 
 	table->dead = NULL;
-	pthread_mutex_unlock(&table->lock);
+	mutex_unlock(&table->lock);
 	while (dead != NULL) {
 		struct inode *next = dead->next;
 

@@ -17,6 +17,7 @@
 
 #include "base/error.h"
 #include "fs/kind.h"
+#include "fs/mutex.h"
 
 #define INODE_STATX_MASK (STATX_BASIC_STATS | STATX_BTIME | STATX_MNT_ID)
 
@@ -66,7 +67,7 @@ struct inode {
 };
 
 struct inode_table {
-	pthread_mutex_t lock;
+	struct mutex lock;
 	struct inode **buckets;
 	size_t n_buckets;
 	size_t n_inodes;

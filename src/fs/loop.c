@@ -13,7 +13,9 @@
 
 /* A request may take its time on a slow file system, and then others shall go on. */
 #define THREADS_MAX 64
-#define IDLE_MAX 4
+/* Fewer would be made and ended again and again for a program with many threads of its own, as git
+ * has 20; one that waits has 10 KiB. */
+#define IDLE_MAX 20
 
 static void start_thread(struct fs *fs);
 

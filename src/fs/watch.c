@@ -77,9 +77,9 @@ static struct watch *consider(struct fs *fs, struct inode *inode, int fd, unsign
 	bool worth = count_look(inode, weight);
 
 	if (worth && atomic_load(&watcher->running) == 0) {
-		pthread_mutex_unlock(&watcher->lock);
+		mutex_unlock(&watcher->lock);
 		watch_run(fs);
-		pthread_mutex_lock(&watcher->lock);
+		mutex_lock(&watcher->lock);
 		worth = count_look(inode, 0);
 	}
 	if (!worth) {
@@ -101,14 +101,14 @@ void watch_look(struct fs *fs, struct inode *dir, int dir_fd, unsigned weight, s
 	if (!watcher->on || dir->type != S_IFDIR) {
 		return;
 	}
-	pthread_mutex_lock(&watcher->lock);
+	mutex_lock(&watcher->lock);
 	const struct watch *watch = consider(fs, dir, dir_fd, weight);
 
 	if (watch != NULL && !watch->leaving) {
 		look->promising = true;
 		look->seq = watch->seq;
 	}
-	pthread_mutex_unlock(&watcher->lock);
+	mutex_unlock(&watcher->lock);
 }
 
 void watch_opened(struct fs *fs, struct inode *file, int fd)
@@ -116,18 +116,18 @@ void watch_opened(struct fs *fs, struct inode *file, int fd)
 	if (!fs->watch.on || !atomic_load_explicit(&file->linked, memory_order_relaxed)) {
 		return;
 	}
-	pthread_mutex_lock(&fs->watch.lock);
+	mutex_lock(&fs->watch.lock);
 	consider(fs, file, fd, WATCH_OPENED);
-	pthread_mutex_unlock(&fs->watch.lock);
+	mutex_unlock(&fs->watch.lock);
 }
 
 bool watch_is_walked(struct fs *fs, const struct inode *dir)
 {
 	struct watcher *watcher = &fs->watch;
 
-	pthread_mutex_lock(&watcher->lock);
+	mutex_lock(&watcher->lock);
 	bool walked = dir->watch != NULL && dir->watch->listed && watcher->n < watcher->max / 2;
-	pthread_mutex_unlock(&watcher->lock);
+	mutex_unlock(&watcher->lock);
 	return walked;
 }
 
@@ -136,9 +136,9 @@ bool watch_worth(struct fs *fs, struct inode *dir, unsigned weight)
 	if (!fs->watch.on || dir->type != S_IFDIR || dir->synthetic) {
 		return false;
 	}
-	pthread_mutex_lock(&fs->watch.lock);
+	mutex_lock(&fs->watch.lock);
 	bool worth = count_look(dir, weight);
-	pthread_mutex_unlock(&fs->watch.lock);
+	mutex_unlock(&fs->watch.lock);
 	return worth;
 }
 
@@ -182,7 +182,7 @@ double watch_promise(struct fs *fs, struct inode *dir, const struct look *look, 
 	if (!look->promising) {
 		return 0;
 	}
-	pthread_mutex_lock(&watcher->lock);
+	mutex_lock(&watcher->lock);
 	if (dir->watch != NULL && dir->watch->seq == look->seq) {
 		struct promise *promise = promise_make(dir->watch, name);
 
@@ -200,7 +200,7 @@ double watch_promise(struct fs *fs, struct inode *dir, const struct look *look, 
 			*attr = promise->attr ? attr_seconds(fs, stx) : 0;
 		}
 	}
-	pthread_mutex_unlock(&watcher->lock);
+	mutex_unlock(&watcher->lock);
 	return seconds;
 }
 
@@ -209,11 +209,11 @@ void watch_listing(struct fs *fs, struct inode *dir)
 	if (!fs->watch.on) {
 		return;
 	}
-	pthread_mutex_lock(&fs->watch.lock);
+	mutex_lock(&fs->watch.lock);
 	if (dir->watch != NULL) {
 		dir->watch->listed = true;
 	}
-	pthread_mutex_unlock(&fs->watch.lock);
+	mutex_unlock(&fs->watch.lock);
 }
 
 /*
@@ -225,9 +225,9 @@ void watch_listed(struct fs *fs, struct inode *dir, const struct look *look)
 	if (!fs->watch.on) {
 		return;
 	}
-	pthread_mutex_lock(&fs->watch.lock);
+	mutex_lock(&fs->watch.lock);
 	bool current = look->promising && dir->watch != NULL && dir->watch->seq == look->seq;
-	pthread_mutex_unlock(&fs->watch.lock);
+	mutex_unlock(&fs->watch.lock);
 	if (!current) {
 		watch_expire_attr(fs, dir, true);
 	}
@@ -241,7 +241,7 @@ void watch_look_at(struct fs *fs, struct inode *inode, struct look *look)
 	if (!watcher->on || inode->synthetic) {
 		return;
 	}
-	pthread_mutex_lock(&watcher->lock);
+	mutex_lock(&watcher->lock);
 	inode_table_lock(&fs->inodes);
 	bool itself = inode->type == S_IFDIR || inode->watch != NULL;
 	struct inode *dir = itself ? inode : inode->parent;
@@ -253,7 +253,7 @@ void watch_look_at(struct fs *fs, struct inode *inode, struct look *look)
 		dir->refs++;
 	}
 	inode_table_unlock(&fs->inodes);
-	pthread_mutex_unlock(&watcher->lock);
+	mutex_unlock(&watcher->lock);
 }
 
 /* Is INODE still what was promised under its name in DIR? */
@@ -277,7 +277,7 @@ double watch_promise_attr(
 	if (look->dir == NULL) {
 		return 0;
 	}
-	pthread_mutex_lock(&watcher->lock);
+	mutex_lock(&watcher->lock);
 	inode_table_lock(&fs->inodes);
 	struct watch *watch = look->dir->watch;
 
@@ -297,7 +297,7 @@ double watch_promise_attr(
 	}
 	inode_unref_locked(&fs->inodes, look->dir);
 	inode_table_unlock(&fs->inodes);
-	pthread_mutex_unlock(&watcher->lock);
+	mutex_unlock(&watcher->lock);
 	look->dir = NULL;
 	return seconds;
 }
@@ -311,7 +311,7 @@ bool watch_pages(struct fs *fs, struct inode *inode, bool *keep)
 	if (!watcher->on) {
 		return false;
 	}
-	pthread_mutex_lock(&watcher->lock);
+	mutex_lock(&watcher->lock);
 	inode_table_lock(&fs->inodes);
 	struct inode *dir = inode->parent;
 
@@ -325,7 +325,7 @@ bool watch_pages(struct fs *fs, struct inode *inode, bool *keep)
 		promise->pages = true;
 	}
 	inode_table_unlock(&fs->inodes);
-	pthread_mutex_unlock(&watcher->lock);
+	mutex_unlock(&watcher->lock);
 	return trusted;
 }
 
@@ -335,11 +335,11 @@ void watch_own_begin(struct fs *fs, struct own_change *own, struct inode *dir, c
 	if (!fs->watch.on) {
 		return;
 	}
-	pthread_mutex_lock(&fs->watch.lock);
+	mutex_lock(&fs->watch.lock);
 	own->next = fs->watch.own;
 	fs->watch.own = own;
 	dir->looks = LOOKS_MIN - LOOKS_MIN_WORKED;
-	pthread_mutex_unlock(&fs->watch.lock);
+	mutex_unlock(&fs->watch.lock);
 }
 
 /* Two changes soon after each other mean that more will come, each with an event that says nothing
@@ -365,7 +365,7 @@ enum own_result watch_own_end(struct fs *fs, struct own_change *own, bool made)
 	if (!fs->watch.on) {
 		return OWN_ALONE;
 	}
-	pthread_mutex_lock(&fs->watch.lock);
+	mutex_lock(&fs->watch.lock);
 	for (struct own_change **at = &fs->watch.own; *at != NULL; at = &(*at)->next) {
 		if (*at == own) {
 			*at = own->next;
@@ -381,6 +381,6 @@ enum own_result watch_own_end(struct fs *fs, struct own_change *own, bool made)
 	if (own->events > made) {
 		result = OWN_RACED;
 	}
-	pthread_mutex_unlock(&fs->watch.lock);
+	mutex_unlock(&fs->watch.lock);
 	return result;
 }

@@ -28,6 +28,7 @@
 #include <sys/stat.h>
 
 #include "base/error.h"
+#include "fs/mutex.h"
 
 struct fs;
 struct inode;
@@ -38,7 +39,7 @@ struct watch;
 #define WATCH_THREADS_MAX 16
 
 struct watcher {
-	pthread_mutex_t lock; /* taken before the table of inodes' */
+	struct mutex lock; /* taken before the table of inodes' */
 	pthread_mutex_t drain;
 	int inotify_fd;
 	int wake_fds[WATCH_THREADS_MAX]; /* by processor; eventfd(2) */

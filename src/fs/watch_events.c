@@ -254,17 +254,17 @@ void watch_leave(struct fs *fs, const struct own_change *own)
 	if (!own->leave) {
 		return;
 	}
-	pthread_mutex_lock(&fs->watch.lock);
+	mutex_lock(&fs->watch.lock);
 	if (own->dir->watch != NULL && own->dir->watch->leaving) {
 		expire_all(fs, own->dir->watch, &orders);
 	}
-	pthread_mutex_unlock(&fs->watch.lock);
+	mutex_unlock(&fs->watch.lock);
 	carry_out(fs, &orders);
-	pthread_mutex_lock(&fs->watch.lock);
+	mutex_lock(&fs->watch.lock);
 	if (own->dir->watch != NULL && own->dir->watch->leaving) {
 		take_off(fs, own->dir->watch);
 	}
-	pthread_mutex_unlock(&fs->watch.lock);
+	mutex_unlock(&fs->watch.lock);
 	inode_unref(&fs->inodes, own->dir);
 }
 
@@ -272,7 +272,7 @@ void watch_name_anywhere(struct fs *fs, const char *name)
 {
 	struct orders orders = { .end = &orders.first };
 
-	pthread_mutex_lock(&fs->watch.lock);
+	mutex_lock(&fs->watch.lock);
 	for (struct watch *watch = NULL; (watch = watch_table_next(fs, watch)) != NULL;) {
 		struct promise *promise = promise_take(watch, name);
 
@@ -282,7 +282,7 @@ void watch_name_anywhere(struct fs *fs, const char *name)
 			free(promise);
 		}
 	}
-	pthread_mutex_unlock(&fs->watch.lock);
+	mutex_unlock(&fs->watch.lock);
 	carry_out(fs, &orders);
 }
 
@@ -291,7 +291,7 @@ void watch_dispatch(struct fs *fs, const struct inotify_event *event)
 	struct orders orders = { .end = &orders.first };
 	struct watch *next;
 
-	pthread_mutex_lock(&fs->watch.lock);
+	mutex_lock(&fs->watch.lock);
 	if (event->mask & IN_Q_OVERFLOW) {
 		give_up_all(fs, &orders);
 	}
@@ -300,7 +300,7 @@ void watch_dispatch(struct fs *fs, const struct inotify_event *event)
 		next = watch_table_find(fs, event->wd, watch);
 		take_event(fs, watch, event, &orders);
 	}
-	pthread_mutex_unlock(&fs->watch.lock);
+	mutex_unlock(&fs->watch.lock);
 	carry_out(fs, &orders);
 }
 
@@ -308,14 +308,14 @@ void watch_forget(struct fs *fs, struct inode *inode)
 {
 	struct watch *gone = NULL;
 
-	pthread_mutex_lock(&fs->watch.lock);
+	mutex_lock(&fs->watch.lock);
 	inode_table_lock(&fs->inodes);
 	if (inode->watch != NULL && inode->lookups == 0) {
 		gone = inode->watch;
 		watch_table_take(fs, gone);
 	}
 	inode_table_unlock(&fs->inodes);
-	pthread_mutex_unlock(&fs->watch.lock);
+	mutex_unlock(&fs->watch.lock);
 	if (gone != NULL) {
 		watch_free(fs, gone);
 	}

@@ -111,6 +111,8 @@ static void *run(void *data)
 	int wake_fd = fs->watch.wake_fds[self];
 	bool good = become_real_time(self);
 
+	mutex_real_time();
+
 	start->good = good;
 	sem_post(&start->done);
 	if (!good) {
@@ -176,7 +178,7 @@ void watch_start(struct fs *fs)
 	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
 
 	mutex_init(&watcher->lock);
-	mutex_init(&watcher->drain);
+	mutex_init_inheriting(&watcher->drain);
 	watcher->max = watches_limit();
 	watcher->inotify_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
 	if (watcher->inotify_fd < 0 || watcher->max == 0 || cpus < 1 || cpus > WATCH_THREADS_MAX ||
