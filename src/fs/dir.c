@@ -42,6 +42,7 @@ struct stream {
 	struct inode *inode; /* with a ref */
 	int fd;
 	bool pseudo;
+	bool bare; /* see walker.h */
 	struct statx stx;
 	struct look begun;  /* of the look at the directory that it began with */
 	int64_t idle_since; /* watch_now() */
@@ -279,6 +280,7 @@ struct listing {
 	struct fs *fs;
 	fuse_req_t req;
 	bool plus;
+	bool bare;	/* of files the names alone */
 	bool promising; /* what is looked up for the kernel, it may use */
 	char *data;
 	size_t size, used;
@@ -306,8 +308,10 @@ static bool add(struct listing *list, struct inode *parent, const char *name, ui
 		if (fuse_add_direntry_plus(list->req, NULL, 0, name, &entry, off) > room) {
 			return false;
 		}
+		bool named = list->bare && type != DT_DIR && type != DT_UNKNOWN;
+
 		/* one that can't be looked up is listed all the same, without its attributes */
-		if (!list->promising || is_dots(name) ||
+		if (!list->promising || named || is_dots(name) ||
 			lookup_entry(list->fs, parent, name, &entry) < 0) {
 			memset(&entry, 0, sizeof(entry));
 			entry.attr.st_ino = ino;
@@ -386,7 +390,9 @@ static int list_from(
 	watch_look(fs, dir, stream->fd, off == 0 ? WATCH_LISTED : 0, &look);
 	if (off == 0) {
 		stream->begun = look;
+		stream->bare = list->plus && walker_lists(&fs->walkers, caller->pid, dir);
 	}
+	list->bare = stream->bare;
 	list->promising = look.promising;
 	watch_listing(fs, dir);
 	r = list_real(list, stream, off);

@@ -19,6 +19,7 @@
 #include "fs/lock.h"
 #include "fs/passthrough.h"
 #include "fs/tool.h"
+#include "fs/walker.h"
 #include "fs/watch.h"
 
 /* Of what never changes, in seconds. */
@@ -60,6 +61,7 @@ struct fs {
 	struct passthrough passthrough;
 	struct watcher watch;
 	struct dir_streams streams;
+	struct walkers walkers;
 	struct tools tools;
 
 	/* st_dev by their number in this view, see attr_ino() */

@@ -59,6 +59,7 @@ struct inode {
 	struct watch *watch; /* watch.c's, under its own lock, as the next two */
 	int64_t quiet_until; /* not to be watched before, monotonic ms */
 	int looks;
+	atomic_int bare; /* whom its names were listed for without attributes: walker.c's */
 
 	int32_t backing_id; /* passthrough.c's, under its own lock */
 	uint32_t backing_users;

@@ -144,6 +144,9 @@ void lookup_name(fuse_req_t req, fuse_ino_t parent, const char *name)
 	if (r == 0) {
 		r = lookup_entry(fs, fs_inode(fs, parent), name, &entry);
 	}
+	if (r == 0 && !S_ISDIR(entry.attr.st_mode)) {
+		walker_looks(&fs->walkers, fs_inode(fs, parent));
+	}
 	if (r == -ENOENT && entry.entry_timeout > 0) {
 		fuse_reply_entry(req, &entry);
 		return;
