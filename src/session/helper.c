@@ -159,26 +159,26 @@ static int start(struct helper *helper, const char *name, int twin_sock, struct 
 
 void helper_start_early(const char *name, bool twin)
 {
-	struct early *first = &early[n_early];
-	struct early *second = first + 1;
+	struct early first = { .waits = true };
+	struct early second = { .helper.name = name, .waits = true, .unborn = true };
 	_cleanup_close_ int twin_sock = -1;
 	struct error ignored;
 
 	if (n_early + 1 + twin > EARLY_MAX) {
 		return;
 	}
-	second->helper.name = name;
 	/* Without a socket it's started when it is needed. */
-	twin = twin && connect_helper(&second->helper, &twin_sock, &ignored) == 0;
-	if (start(&first->helper, name, twin_sock, &ignored) == 0) {
-		first->waits = true;
-		second->waits = second->unborn = twin;
-		n_early += 1 + twin;
+	twin = twin && connect_helper(&second.helper, &twin_sock, &ignored) == 0;
+	if (start(&first.helper, name, twin_sock, &ignored) < 0) {
+		helper_stop(&first.helper);
+		if (twin) {
+			close(second.helper.sock);
+		}
 		return;
 	}
-	helper_stop(&first->helper);
+	early[n_early++] = first;
 	if (twin) {
-		close(second->helper.sock);
+		early[n_early++] = second;
 	}
 }
 
