@@ -93,8 +93,8 @@ static void wait_mounted(int device_fd)
 }
 
 /*
- * The second view's server is made of the first, before either has been told anything: a fork is a
- * fifth of what a program's start costs. It's the front's child, as we are, and alone knows its
+ * The second view's server is made of the first, before either has been told anything: a fork
+ * costs less than another start. It's the front's child, as we are, and alone knows its
  * number as the front would have it.
  */
 static void make_twin(void)

@@ -99,6 +99,7 @@ static bool become_real_time(int cpu)
 
 	CPU_ZERO(&cpus);
 	CPU_SET((size_t)cpu, &cpus);
+	mutex_real_time();
 	return sched_setaffinity(0, sizeof(cpus), &cpus) == 0 &&
 	       sched_setscheduler(0, SCHED_FIFO, &param) == 0;
 }
@@ -110,8 +111,6 @@ static void *run(void *data)
 	int self = start->cpu;
 	int wake_fd = fs->watch.wake_fds[self];
 	bool good = become_real_time(self);
-
-	mutex_real_time();
 
 	start->good = good;
 	sem_post(&start->done);

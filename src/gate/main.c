@@ -205,7 +205,7 @@ int main(void)
 	tools_end(&gate);
 	programs_event(&gate);
 	trail_close(gate.trail);
-	/* Then nobody else ends what it had started. */
+	/* Where the front was killed nobody else ends what it had started. */
 	if (gate.session_mnt.ino != 0 && front_killed(&gate)) {
 		reap_namespace("mnt", &gate.session_mnt, SIGKILL, REAP_TIMEOUT_MS);
 	}

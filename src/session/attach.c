@@ -245,17 +245,25 @@ static size_t list_parts(const struct attach *a, struct part parts[PARTS])
 	return n;
 }
 
+/* The same, with what to poll(2) for their ends. */
+static size_t list_ends(const struct attach *a, struct part parts[PARTS], struct pollfd ends[PARTS])
+{
+	size_t n = list_parts(a, parts);
+
+	for (size_t i = 0; i < n; i++) {
+		ends[i] = (struct pollfd){ .fd = parts[i].pidfd, .events = POLLIN };
+	}
+	return n;
+}
+
 /* The first tool could not be started: ERR's words, unless one of the parts has ended. Returns R.
  */
 static int blame(const struct attach *a, int r, struct error *err)
 {
 	struct part parts[PARTS];
 	struct pollfd ends[PARTS];
-	size_t n = list_parts(a, parts);
+	size_t n = list_ends(a, parts, ends);
 
-	for (size_t i = 0; i < n; i++) {
-		ends[i] = (struct pollfd){ .fd = parts[i].pidfd, .events = POLLIN };
-	}
 	if (poll(ends, n, PART_END_MS) <= 0) {
 		return r;
 	}
@@ -317,11 +325,8 @@ static void wait_executed(const struct attach *a, int sock)
 {
 	struct part parts[PARTS];
 	struct pollfd ends[PARTS + 1];
-	size_t n = list_parts(a, parts);
+	size_t n = list_ends(a, parts, ends);
 
-	for (size_t i = 0; i < n; i++) {
-		ends[i] = (struct pollfd){ .fd = parts[i].pidfd, .events = POLLIN };
-	}
 	ends[n] = (struct pollfd){ .fd = sock, .events = POLLIN };
 	child_poll(ends, n + 1);
 }
